@@ -1,0 +1,55 @@
+"""How migrations run: one runner at a time, a short wait for locks, and never a look at tables that are not ours."""
+
+import os
+from typing import Any, Literal
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.schema import SchemaItem
+
+import backend.db.models  # noqa: F401 - fills the metadata
+from alembic import context
+from backend.db.base import Base
+from backend.db.session import async_url
+
+_LOCK = 0x0FEA_7B0D
+
+
+def _url() -> str:
+    given = context.config.attributes.get("url") or os.environ.get("DATABASE_URL")
+    if given:
+        return str(given)
+    message = 'DATABASE_URL is not set. Run: eval "$(.venv/bin/feature env)"'
+    raise SystemExit(message)
+
+
+def _ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, compare_to: SchemaItem | None) -> bool:
+    """A database may hold other tables (the job queue's, partitions, a host's own): they are not ours to change."""
+    return not (kind == "table" and reflected and compare_to is None)
+
+
+def _compare_default(*_: Any) -> Literal[False]:
+    return False
+
+
+def run() -> None:
+    engine = create_engine(async_url(_url()))
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        connection.execute(text("SET lock_timeout = '2s'"))
+        connection.commit()
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            include_object=_ours,
+            compare_type=True,
+            compare_server_default=_compare_default,
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    engine.dispose()
+
+
+if context.is_offline_mode():
+    raise SystemExit("Migrations run against a database; offline SQL is not made.")
+run()

@@ -1,0 +1,1 @@
+"""The database: models, sessions with their scope, the outbox, migrations, the embedded server."""

@@ -1,0 +1,61 @@
+"""Every table of the product, one class a file."""
+
+from backend.db.models.account import Account
+from backend.db.models.account_member import AccountMember
+from backend.db.models.api_key import ApiKey
+from backend.db.models.catalog_state import CatalogState
+from backend.db.models.email_verification import EmailVerification
+from backend.db.models.idempotency_key import IdempotencyKey
+from backend.db.models.meter import Meter
+from backend.db.models.meter_usage import MeterUsage
+from backend.db.models.outbox_message import OutboxMessage
+from backend.db.models.outgoing_mail import OutgoingMail
+from backend.db.models.plan_price import PlanPrice
+from backend.db.models.plan_quota import PlanQuota
+from backend.db.models.plan_version import PlanVersion
+from backend.db.models.rate_limit_state import RateLimitState
+from backend.db.models.role import Role
+from backend.db.models.session import Session
+from backend.db.models.sign_in_attempt import SignInAttempt
+from backend.db.models.sign_in_link import SignInLink
+from backend.db.models.subscription_period import SubscriptionPeriod
+from backend.db.models.subscription_plan import SubscriptionPlan
+from backend.db.models.subscription_schedule import SubscriptionSchedule
+from backend.db.models.usage_event import UsageEvent
+from backend.db.models.usage_event_key import UsageEventKey
+from backend.db.models.usage_hold import UsageHold
+from backend.db.models.user import User
+from backend.db.models.user_role import UserRole
+from backend.db.models.user_subscription import UserSubscription
+from backend.db.models.user_usage import UserUsage
+
+__all__ = [
+    "Account",
+    "AccountMember",
+    "ApiKey",
+    "CatalogState",
+    "EmailVerification",
+    "IdempotencyKey",
+    "Meter",
+    "MeterUsage",
+    "OutboxMessage",
+    "OutgoingMail",
+    "PlanPrice",
+    "PlanQuota",
+    "PlanVersion",
+    "RateLimitState",
+    "Role",
+    "Session",
+    "SignInAttempt",
+    "SignInLink",
+    "SubscriptionPeriod",
+    "SubscriptionPlan",
+    "SubscriptionSchedule",
+    "UsageEvent",
+    "UsageEventKey",
+    "UsageHold",
+    "User",
+    "UserRole",
+    "UserSubscription",
+    "UserUsage",
+]

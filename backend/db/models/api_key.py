@@ -1,0 +1,34 @@
+"""Keys for programs."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Text
+
+from backend.core.ids import AccountId, UserId
+from backend.db.base import Base
+
+
+class ApiKey(Base):
+    """A personal key acts for its account; a service key acts for the host application and has no account."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("kind IN ('personal', 'service')", name="kind"),
+        CheckConstraint("(kind = 'personal') = (account_id IS NOT NULL)", name="personal_has_account"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[AccountId | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str]
+    name: Mapped[str]
+    prefix: Mapped[str]
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

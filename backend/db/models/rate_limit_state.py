@@ -1,0 +1,18 @@
+"""Buckets that several processes share."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.db.base import Base
+
+
+class RateLimitState(Base):
+    """The theoretical arrival time of one bucket, in microseconds of the database's clock."""
+
+    __tablename__ = "rate_limit_states"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tat: Mapped[int]
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"), index=True)

@@ -1,0 +1,23 @@
+"""One-time sign-in of the first administrator."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.core.ids import UserId
+from backend.db.base import Base
+
+
+class SignInLink(Base):
+    """A link that signs one user in once; made by a command, never sent by mail."""
+
+    __tablename__ = "sign_in_links"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

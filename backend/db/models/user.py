@@ -1,0 +1,43 @@
+"""People who sign in."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from backend.core.ids import AccountId, UserId
+from backend.db.base import Base
+
+if TYPE_CHECKING:
+    from backend.db.models.user_subscription import UserSubscription
+    from backend.db.models.user_usage import UserUsage
+
+
+class User(Base):
+    """A person. The address is stored in lower case; deleting a user frees it."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index("uq_users_email_live", "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
+        CheckConstraint("email = lower(email)", name="email_is_lower"),
+        CheckConstraint("status IN ('unverified', 'active', 'suspended', 'deleted')", name="status"),
+        CheckConstraint("(status = 'deleted') = (deleted_at IS NOT NULL)", name="deleted_has_time"),
+    )
+
+    id: Mapped[UserId] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    password_hash: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default="unverified")
+    mfa_enabled: Mapped[bool] = mapped_column(server_default=text("false"))
+    personal_account_id: Mapped[AccountId] = mapped_column(
+        ForeignKey("accounts.id", deferrable=True, initially="DEFERRED", use_alter=True), unique=True
+    )
+    email_verified_at: Mapped[datetime | None]
+    last_login_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+    subscriptions: Mapped[list["UserSubscription"]] = relationship(back_populates="user", lazy="raise")
+    usage_records: Mapped[list["UserUsage"]] = relationship(back_populates="user", lazy="raise")
