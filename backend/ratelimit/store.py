@@ -1,0 +1,34 @@
+"""What every store of buckets can do. All of them pass the same contract tests."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from feature_platform.core.gcra import RateLimit
+
+from backend.ratelimit.model import Bucket, RateVerdict, Subject, Take
+
+
+class RateStoreUnavailable(Exception):
+    """The store does not answer, or not in time. What it was asked may or may not have been taken."""
+
+
+class RateStore(Protocol):
+    """Keeps buckets. Each call is atomic against every other."""
+
+    async def take(self, bucket: Bucket, limit: RateLimit, cost: int = 1) -> RateVerdict:
+        """Takes `cost` units if they are there, none otherwise; a cost of 0 only looks.
+
+        Raises ValueError for a negative cost, RateStoreUnavailable.
+        """
+        ...
+
+    async def take_all(self, takes: Sequence[Take]) -> tuple[RateVerdict, ...]:
+        """Takes from all buckets or, when one refuses, from none; a verdict for each, in the order asked.
+
+        Raises ValueError for a negative cost or a bucket named twice, RateStoreUnavailable.
+        """
+        ...
+
+    async def clear(self, subject: Subject) -> int:
+        """Fills all buckets of the subject; the answer is how many there were. Raises RateStoreUnavailable."""
+        ...
