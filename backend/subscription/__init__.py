@@ -1,0 +1,1 @@
+"""Subscriptions: the calendar of periods, the states, and what an account may do now."""
