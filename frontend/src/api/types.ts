@@ -1,0 +1,15 @@
+import type { paths } from './schema';
+
+type Answer<P extends keyof paths, M extends keyof paths[P], S extends number> = paths[P][M] extends {
+  responses: Record<S, { content: { 'application/json': infer Body } }>;
+}
+  ? Body
+  : never;
+
+/** Names for what the API answers, taken from its routes, so that they do not depend on names of schemas. */
+export type Me = Answer<'/v1/auth/me', 'get', 200>;
+export type SubscriptionAnswer = Answer<'/v1/subscription/me', 'get', 200>;
+export type UsageAnswer = Answer<'/v1/subscription/usage', 'get', 200>;
+export type MeterUsage = UsageAnswer['meters'][number];
+export type Projection = NonNullable<MeterUsage['projection']>;
+export type SpendDecision = Answer<'/v1/usage/consume', 'post', 200>;

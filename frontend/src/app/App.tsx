@@ -1,0 +1,36 @@
+import { MantineProvider } from '@mantine/core';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import { session } from '../api/client';
+import { ACCOUNT_DATA } from '../api/queries';
+import { cookieColorSchemeManager } from './colorSchemeManager';
+import { queryClient } from './queryClient';
+import { router } from './router';
+import { cssVariables, theme } from './theme';
+
+const colorSchemeManager = cookieColorSchemeManager();
+
+export function App() {
+  useEffect(
+    () =>
+      session.subscribe(() => {
+        // What one user has loaded is never shown to the next.
+        queryClient.removeQueries({ queryKey: ACCOUNT_DATA });
+        void router.invalidate();
+      }),
+    [],
+  );
+  return (
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariables}
+      colorSchemeManager={colorSchemeManager}
+      defaultColorScheme="auto"
+    >
+      <QueryClientProvider client={queryClient}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}

@@ -1,0 +1,58 @@
+import { Link, Outlet } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { texts } from '../texts/en';
+import { Placeholder } from '../ui/Placeholder';
+import { AccountMenu } from './AccountMenu';
+import { ColorSchemeSwitch } from './ColorSchemeSwitch';
+import classes from './Frame.module.css';
+
+interface FrameProps {
+  readonly children?: ReactNode;
+  readonly tools?: ReactNode;
+  /** One column for a form or a message. */
+  readonly narrow?: boolean;
+  /** While it is not known yet which page follows. */
+  readonly busy?: boolean;
+}
+
+/** What surrounds every page: the name, the tools of its head, and the page itself. */
+export function Frame({ children, tools, narrow = false, busy = false }: FrameProps) {
+  return (
+    <div className={classes.frame}>
+      <a className={classes.skip} href="#content">
+        {texts.skipToContent}
+      </a>
+      <header className={classes.header}>
+        <div className={classes.bar}>
+          <Link to="/" className={classes.brand} aria-label={texts.product}>
+            <img src="/icon.svg" alt="" width={28} height={28} />
+            <span className={tools === undefined ? undefined : classes.wide}>{texts.product}</span>
+          </Link>
+          <div className={classes.tools}>
+            <ColorSchemeSwitch />
+            {tools}
+          </div>
+        </div>
+      </header>
+      <main id="content" tabIndex={-1} className={`${classes.main} ${narrow ? classes.narrow : ''}`} aria-busy={busy}>
+        {busy ? <Placeholder width={176} height={28} line={34} /> : children}
+      </main>
+    </div>
+  );
+}
+
+export function PublicFrame() {
+  return (
+    <Frame narrow>
+      <Outlet />
+    </Frame>
+  );
+}
+
+export function CustomerFrame() {
+  return (
+    <Frame tools={<AccountMenu />}>
+      <Outlet />
+    </Frame>
+  );
+}

@@ -1,0 +1,101 @@
+import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router';
+import { session } from '../api/client';
+import { LoginPage } from '../auth/LoginPage';
+import { SignupPage } from '../auth/SignupPage';
+import { VerifyEmailPage } from '../auth/VerifyEmailPage';
+import { OverviewPage } from '../overview/OverviewPage';
+import { NotFoundPage, RouteError } from './fallbacks';
+import { CustomerFrame, Frame, PublicFrame } from './Frame';
+
+interface TokenSearch {
+  readonly token?: string;
+}
+
+/** The one-time token of a link out of a mail. */
+function tokenSearch(search: Record<string, unknown>): TokenSearch {
+  return typeof search.token === 'string' && search.token !== '' ? { token: search.token } : {};
+}
+
+/** Whether somebody is signed in, for pages that are of use either way: no answer counts as no. */
+async function isSignedIn(): Promise<boolean> {
+  return (await session.restore().catch(() => session.status)) === 'signed-in';
+}
+
+const rootRoute = createRootRoute({ notFoundComponent: NotFoundPage });
+
+const startRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/',
+  beforeLoad: async () => {
+    throw redirect({ to: (await isSignedIn()) ? '/app' : '/login', replace: true });
+  },
+});
+
+const publicRoute = createRoute({ getParentRoute: () => rootRoute, id: 'public', component: PublicFrame });
+
+const loginRoute = createRoute({
+  getParentRoute: () => publicRoute,
+  path: '/login',
+  validateSearch: tokenSearch,
+  // A sign-in link is used whoever is signed in: it may be meant for another user.
+  beforeLoad: async ({ search }) => {
+    if (search.token === undefined && (await isSignedIn())) throw redirect({ to: '/app', replace: true });
+  },
+  component: function Login() {
+    return <LoginPage token={loginRoute.useSearch().token} />;
+  },
+});
+
+const signupRoute = createRoute({
+  getParentRoute: () => publicRoute,
+  path: '/signup',
+  beforeLoad: async () => {
+    if (await isSignedIn()) throw redirect({ to: '/app', replace: true });
+  },
+  component: SignupPage,
+});
+
+const verifyRoute = createRoute({
+  getParentRoute: () => publicRoute,
+  path: '/verify-email',
+  validateSearch: tokenSearch,
+  component: function Verify() {
+    return <VerifyEmailPage token={verifyRoute.useSearch().token} />;
+  },
+});
+
+const customerRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  id: 'customer',
+  beforeLoad: async () => {
+    if ((await session.restore()) !== 'signed-in') throw redirect({ to: '/login', replace: true });
+  },
+  component: CustomerFrame,
+});
+
+const overviewRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app', component: OverviewPage });
+
+const routeTree = rootRoute.addChildren([
+  startRoute,
+  publicRoute.addChildren([loginRoute, signupRoute, verifyRoute]),
+  customerRoute.addChildren([overviewRoute]),
+]);
+
+export const router = createRouter({
+  routeTree,
+  // Plain strings: the router's own reading would turn a token of digits into a number and lose some.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search) => {
+    const query = new URLSearchParams(search as Record<string, string>).toString();
+    return query === '' ? '' : `?${query}`;
+  },
+  defaultPendingMs: 300,
+  defaultPendingComponent: () => <Frame busy />,
+  defaultErrorComponent: RouteError,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

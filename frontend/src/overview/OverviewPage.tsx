@@ -1,0 +1,25 @@
+import { texts } from '../texts/en';
+import { PageHeading } from '../ui/PageHeading';
+import { Panel } from '../ui/Panel';
+import { UsagePanel } from '../usage/UsagePanel';
+import { PlanPanel } from './PlanPanel';
+import { SpendPanel } from './SpendPanel';
+import { useReader } from './useReader';
+
+export function OverviewPage() {
+  const reader = useReader();
+  return (
+    <>
+      <PageHeading>{texts.overview.heading}</PageHeading>
+      <Panel heading={texts.plan.heading}>
+        <PlanPanel reader={reader} />
+      </Panel>
+      <Panel heading={texts.usage.heading}>
+        <UsagePanel reader={reader} />
+      </Panel>
+      <Panel heading={texts.spend.heading}>
+        <SpendPanel reader={reader} />
+      </Panel>
+    </>
+  );
+}

@@ -1,0 +1,66 @@
+import { ApiError, Unreachable, type Problem } from '../api/problem';
+import { texts } from '../texts/en';
+import { formatDuration, formatMoment } from '../texts/format';
+import { formatAmount } from '../usage/amount';
+import { meterName, type Reader } from '../usage/meterText';
+
+export interface RefusalText {
+  readonly heading: string;
+  readonly sentences: readonly string[];
+  /** Number by number: what was used, asked for, and when it goes on. */
+  readonly facts: readonly { readonly term: string; readonly value: string }[];
+  readonly steps: readonly string[];
+}
+
+/** What a meter's base unit is, for the platform's own meters; others are counted one by one. */
+const UNITS: Record<string, string> = { storage: 'byte', compute: 'second' };
+
+/** Whether the server refused by a rule of the plan or of a limit, as opposed to a failure. */
+export function isRefusal(problem: Problem): boolean {
+  return [402, 403, 429].includes(problem.status);
+}
+
+/** Whether it is open what became of a request: no answer, one that says nothing, or one that says just that. */
+export function mayHaveSpent(error: Error): boolean {
+  if (error instanceof Unreachable) return true;
+  if (!(error instanceof ApiError) || error.status < 500) return false;
+  return error.problem === null || error.problem.code === 'outcome_unknown';
+}
+
+/** A refusal in words: what happened, the number, the date, the next step. */
+export function refusalText(problem: Problem, reader: Reader): RefusalText {
+  const meter = problem.meter === null ? '' : meterName(problem.meter);
+  const heading = texts.refusal.heading[problem.code] ?? texts.refusal.heading.other;
+  return {
+    heading: heading === undefined ? problem.title : heading(meter),
+    sentences: [problem.detail, texts.refusal.nothingSpent].filter((sentence) => sentence !== ''),
+    facts: facts(problem, reader),
+    steps: steps(problem, reader),
+  };
+}
+
+function facts(problem: Problem, reader: Reader): RefusalText['facts'] {
+  const words = texts.refusal;
+  const unit = UNITS[problem.meter ?? ''] ?? 'one';
+  const list: { term: string; value: string }[] = [];
+  if (problem.used !== null) {
+    const used = formatAmount(problem.used, unit);
+    const value = problem.limit === null ? used : words.usedOf(used, formatAmount(problem.limit, unit));
+    list.push({ term: words.used, value });
+  }
+  if (problem.requested !== null) list.push({ term: words.requested, value: formatAmount(problem.requested, unit) });
+  if (problem.resetsAt !== null) {
+    list.push({ term: words.resets, value: formatMoment(problem.resetsAt, reader.zone, reader.now) });
+  } else if (problem.retryAfter !== null) {
+    list.push({ term: words.retry, value: words.retryIn(formatDuration(problem.retryAfter)) });
+  }
+  return list;
+}
+
+/** The steps the server offers; without any, the one that always exists. */
+function steps(problem: Problem, reader: Reader): string[] {
+  if (problem.fixes.length > 0) return problem.fixes.map((fix) => fix.text);
+  if (problem.resetsAt !== null) return [texts.refusal.waitUntil(formatMoment(problem.resetsAt, reader.zone, reader.now))];
+  if (problem.retryAfter !== null) return [texts.refusal.waitFor(formatDuration(problem.retryAfter))];
+  return [texts.refusal.askOperator];
+}

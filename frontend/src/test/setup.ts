@@ -1,0 +1,28 @@
+import { cleanup } from '@testing-library/react';
+import { afterEach } from 'vitest';
+
+afterEach(() => cleanup());
+
+function matchMedia(query: string): MediaQueryList {
+  const nothing = (): void => undefined;
+  const list = { matches: false, media: query, addEventListener: nothing, removeEventListener: nothing };
+  return list as unknown as MediaQueryList;
+}
+
+class ResizeObserver {
+  observe(): void {
+    return;
+  }
+  unobserve(): void {
+    return;
+  }
+  disconnect(): void {
+    return;
+  }
+}
+
+// jsdom draws nothing, so it has no media queries and watches no sizes; Mantine and our own script ask for them.
+// Tests of the build run without a document. Scripts in the page see its own window, tests see the global one.
+if (typeof document !== 'undefined') {
+  for (const target of [window, document.defaultView]) Object.assign(target ?? {}, { matchMedia, ResizeObserver });
+}

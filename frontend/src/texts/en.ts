@@ -1,0 +1,201 @@
+/**
+ * Every English text of the web app. Sentences take values that are already formatted (texts/format.ts).
+ * `locale` decides how numbers, money and dates look.
+ */
+export const texts = {
+  locale: 'en-GB',
+  product: 'Feature Platform',
+  skipToContent: 'Skip to content',
+  title: (page: string) => `${page} · Feature Platform`,
+
+  actions: {
+    retry: 'Try again',
+    copy: 'Copy',
+    copied: 'Copied',
+    goToOverview: 'Go to the overview',
+    goToSignIn: 'Go to sign-in',
+  },
+
+  scheme: { label: 'Colour scheme', light: 'Light', dark: 'Dark', auto: 'Same as the system' },
+
+  account: {
+    heading: 'Account',
+    menu: (email: string) => `Account ${email}`,
+    signedInAs: 'Signed in as',
+    signOut: 'Sign out',
+    signOutFailed: 'You are still signed in: the server did not confirm the sign-out.',
+  },
+
+  errors: {
+    requestId: 'Request',
+    copyRequestId: 'Copy request id',
+    unreachable: 'The server does not answer',
+    unreachableDetail: 'Nothing came back from the server. Check that it is running and that you are online, then try again.',
+    unexpected: (status: number) => `The server answered ${status} without saying why`,
+    unexpectedDetail: 'The answer is not one this app can read. Try again; if it stays so, tell whoever runs this service.',
+    tryAgainIn: (duration: string) => `Try again in ${duration}.`,
+    panel: 'This part of the page could not be shown',
+    panelDetail: 'The rest of the page is not affected.',
+    page: 'This page could not be shown',
+    session: 'Your sign-in could not be checked',
+    sessionDetail: 'It is not known right now whether you are signed in. You have not been signed out.',
+  },
+
+  notFound: {
+    heading: 'There is no page at this address',
+    detail: (path: string) => `Nothing is shown at ${path}. The address may be mistyped, or the page may have moved.`,
+  },
+
+  fields: {
+    email: 'E-mail address',
+    emailMissing: 'Enter an e-mail address like name@example.com.',
+    password: 'Password',
+    passwordMissing: 'Enter your password.',
+    showPassword: 'Show or hide the password',
+    passwordRule: '12 to 128 characters, of any kind.',
+    passwordTooShort: (length: string, least: string) => `${length} characters so far: at least ${least} are needed.`,
+    passwordTooLong: (length: string, most: string) => `${length} characters: at most ${most} are possible.`,
+  },
+
+  signup: {
+    heading: 'Create an account',
+    lead: 'You start on the free plan. No card is needed.',
+    submit: 'Create account',
+    haveAccount: 'Already have an account?',
+    signIn: 'Sign in',
+    failed: 'The account was not created',
+  },
+
+  checkMail: {
+    heading: 'Check your mail',
+    detail: (email: string) =>
+      `If ${email} can be used for a new account, a message with a link is on its way. Open the link to confirm the address.`,
+    neutral: 'If the address is already known here, its owner is told instead, and nothing changes.',
+    mailbox: 'Open the development mailbox',
+    again: 'Nothing arrived? Send the link again',
+  },
+
+  verify: {
+    heading: 'Confirm your e-mail address',
+    working: 'Confirming your address…',
+    done: 'Your address is confirmed. You can sign in now.',
+    signIn: 'Sign in',
+    failed: 'This link did not confirm an address',
+    resendLead: 'Enter your address to get a new link. Only the newest link works.',
+    resend: 'Send a new link',
+    resent: (email: string) => `If ${email} belongs to an account that is not confirmed yet, a new link is on its way.`,
+    resendFailed: 'No new link was sent',
+  },
+
+  login: {
+    heading: 'Sign in',
+    submit: 'Sign in',
+    noAccount: 'No account yet?',
+    signUp: 'Create an account',
+    unconfirmed: 'Address not confirmed yet? Get a new link',
+    refused: 'You are not signed in',
+    refusedDetail:
+      'The address and the password do not belong together, or the address is not confirmed yet. Check both, or get a new confirmation link.',
+    link: 'Signing you in…',
+    linkFailed: 'This sign-in link does not work',
+    linkNext: 'A link works once and for a short time. Sign in with your password, or ask for a new link.',
+    codeNeeded: 'A code is needed',
+    codeNeededDetail:
+      'The password is right, and this account also asks for a code from an authenticator. This page cannot take the code yet, so you are not signed in.',
+  },
+
+  overview: { heading: 'Overview' },
+
+  plan: {
+    heading: 'Your plan',
+    name: 'Plan',
+    price: 'Price',
+    period: 'Period',
+    free: 'Free of charge',
+    per: { monthly: 'a month', yearly: 'a year' } as Record<string, string>,
+    renews: (moment: string) => `Renews ${moment}`,
+    noSubscription: 'No subscription is needed for this plan.',
+    failed: 'Your plan could not be loaded',
+    failedDetail: 'Your plan and its limits still apply.',
+    stale: (time: string) => `Your plan as of ${time}; it could not be refreshed.`,
+    status: {
+      trial: (until: string) => `Trial until ${until}`,
+      active: 'Active',
+      ending: (until: string) => `Ends ${until}, then the default plan applies`,
+      past_due: 'The last payment failed; the plan still applies',
+      cancelled: 'Cancelled',
+      expired: 'Expired',
+      incomplete: 'Waiting for the first payment',
+      paused: 'Paused',
+    },
+  },
+
+  usage: {
+    heading: 'Usage',
+    of: (used: string, limit: string) => `${used} of ${limit}`,
+    nowOf: (used: string, limit: string) => `${used} now, of ${limit}`,
+    unlimited: (used: string) => `${used}, unlimited`,
+    nowUnlimited: (used: string) => `${used} now, unlimited`,
+    percent: (value: string) => `${value}\u00a0%`,
+    underOne: 'under 1\u00a0%',
+    held: (amount: string) => `${amount} held`,
+    heldHint: 'Held: set aside for work that is running. It counts against the limit until that work ends.',
+    asOf: (time: string) => `as of ${time}`,
+    resets: (moment: string) => `resets ${moment}`,
+    state: { near: 'Near the limit', at: 'At the limit', over: 'Over the limit', none: 'Not in this plan' },
+    pace: (range: string, day: string) => `On pace for ${range} by ${day}.`,
+    paceLimit: (range: string, day: string, limitDay: string) =>
+      `On pace for ${range} by ${day}; the limit would be reached around ${limitDay}.`,
+    range: (low: string, high: string) => `${low} to ${high}`,
+    about: (amount: string) => `about ${amount}`,
+    failed: 'Your usage could not be loaded',
+    failedDetail: 'It is not known how much is used. Limits still apply.',
+    stale: (time: string) => `These numbers were loaded at ${time} and could not be refreshed. Limits still apply.`,
+    empty: 'This plan counts nothing, so there is no usage to show.',
+    spoken: {
+      used: (used: string, limit: string) => `${used} of ${limit} used`,
+      now: (used: string, limit: string) => `${used} of ${limit} in use now`,
+      percent: (value: string) => `${value} percent`,
+      held: (amount: string) => `${amount} held`,
+      resets: (moment: string) => `Resets ${moment}`,
+      asOf: (time: string) => `As of ${time}`,
+    },
+  },
+
+  spend: {
+    heading: 'Try a limit',
+    lead: 'One click uses one job of your plan, as a call of the API would. At the limit it is refused, and the refusal is explained here.',
+    action: 'Spend one job',
+    spent: 'One job spent.',
+    left: (used: string, limit: string, remaining: string) => `${used} of ${limit} used, ${remaining} left.`,
+    usedUnlimited: (used: string) => `${used} used, no limit.`,
+    unknown: 'It is not known whether the job was spent',
+    unknownDetail: 'No clear answer came back. Trying again is safe: the same request is never counted twice.',
+  },
+
+  refusal: {
+    heading: {
+      quota_exceeded: (meter: string) => `${meter}: the limit is reached`,
+      feature_not_in_plan: () => 'Your plan does not include this',
+      subscription_inactive: () => 'Your subscription is not active',
+      scope_missing: () => 'This sign-in may not do that',
+      rate_limited: () => 'Too many requests in a short time',
+      concurrency_limited: () => 'Too many jobs are running at once',
+      other: () => 'This was refused',
+    } as Record<string, (meter: string) => string>,
+    nothingSpent: 'Nothing was spent.',
+    used: 'Used',
+    usedOf: (used: string, limit: string) => `${used} of ${limit}`,
+    requested: 'Asked for',
+    resets: 'Resets',
+    retry: 'Possible again',
+    retryIn: (duration: string) => `in ${duration}`,
+    next: 'What you can do',
+    waitUntil: (moment: string) => `Wait until ${moment}.`,
+    waitFor: (duration: string) => `Wait ${duration}, then try again.`,
+    askOperator: 'Tell whoever runs this service, with the request id below.',
+    upgrade: 'See the plans',
+  },
+
+  meters: { api_calls: 'API calls', jobs: 'Jobs', storage: 'Storage', compute: 'Compute' } as Record<string, string>,
+};

@@ -1,0 +1,34 @@
+import type { ReactNode } from 'react';
+import { DoneIcon, NearIcon, StopIcon } from './icons';
+import classes from './Notice.module.css';
+
+type Tone = 'over' | 'near' | 'good';
+
+const ICONS = { over: StopIcon, near: NearIcon, good: DoneIcon };
+
+interface NoticeProps {
+  readonly tone: Tone;
+  readonly title: string;
+  readonly children?: ReactNode;
+  /** Buttons and the request id, below the text. */
+  readonly foot?: ReactNode;
+}
+
+/** Something the reader has to know, where it happened. Failures interrupt a screen reader, the rest waits. */
+export function Notice({ tone, title, children, foot }: NoticeProps) {
+  const Icon = ICONS[tone];
+  return (
+    <div className={`${classes.notice} ${classes[tone]}`} role={tone === 'over' ? 'alert' : 'status'}>
+      <div className={classes.icon}>
+        <Icon />
+      </div>
+      <div className={classes.body}>
+        <div className={classes.text}>
+          <p className={classes.title}>{title}</p>
+          {children}
+        </div>
+        {foot && <div className={classes.foot}>{foot}</div>}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,69 @@
+import type { MeterUsage } from '../api/types';
+import { texts } from '../texts/en';
+import { formatClock } from '../texts/format';
+import { NearIcon, StopIcon } from '../ui/icons';
+import { formatAmount } from './amount';
+import { meterState, type Level } from './meterState';
+import { amountText, levelText, percentText, projectionText, resetText, spokenText, type Reader } from './meterText';
+import classes from './UsageBar.module.css';
+
+interface UsageBarProps {
+  readonly meter: MeterUsage;
+  readonly reader: Reader;
+}
+
+/** One meter: how much of it is used, what is held, where it leads and when it resets. */
+export function UsageBar({ meter, reader }: UsageBarProps) {
+  const state = meterState(meter);
+  const percent = percentText(meter, state);
+  const projection = projectionText(meter, reader);
+  const resets = resetText(meter, reader);
+  return (
+    <li className={`${classes.row} ${classes[state.limited ? state.level : 'ok']}`}>
+      <div className={classes.head}>
+        <h3 className={classes.name}>{meter.name}</h3>
+        <span>{amountText(meter, state)}</span>
+      </div>
+      {state.limited && <LevelMark level={state.level} word={levelText(state)} />}
+      {state.limited && (
+        <div
+          className={classes.track}
+          role="meter"
+          aria-label={meter.name}
+          aria-valuemin={0}
+          aria-valuemax={Math.max(state.limit, 1)}
+          aria-valuenow={Math.min(meter.used, state.limit)}
+          aria-valuetext={spokenText(meter, state, reader)}
+        >
+          <div className={classes.used} style={{ width: `${state.usedShare * 100}%` }} />
+          {state.heldShare > 0 && <div className={classes.held} style={{ width: `${state.heldShare * 100}%` }} />}
+        </div>
+      )}
+      <p className={classes.side}>
+        {percent !== null && (
+          <>
+            <span className={classes.percent}>{percent}</span>
+            <span aria-hidden="true">·</span>
+          </>
+        )}
+        <span>{texts.usage.asOf(formatClock(meter.as_of, reader.zone, reader.now))}</span>
+      </p>
+      <p className={classes.foot}>
+        {meter.held > 0 && <span>{texts.usage.held(formatAmount(meter.held, meter.unit))}</span>}
+        {projection !== null && <span>{projection}</span>}
+        {resets !== null && <span className={classes.resets}>{resets}</span>}
+      </p>
+    </li>
+  );
+}
+
+/** Icon and word for what asks for attention, so that colour is never the only sign. */
+function LevelMark({ level, word }: { readonly level: Level; readonly word: string | null }) {
+  if (word === null) return null;
+  return (
+    <span className={classes.level}>
+      {level === 'near' ? <NearIcon size={16} /> : <StopIcon size={16} />}
+      {word}
+    </span>
+  );
+}

@@ -1,0 +1,70 @@
+import { useQuery } from '@tanstack/react-query';
+import { usageQuery } from '../api/queries';
+import { texts } from '../texts/en';
+import { formatClock } from '../texts/format';
+import { ErrorNotice } from '../ui/ErrorNotice';
+import { Placeholder } from '../ui/Placeholder';
+import type { Reader } from './meterText';
+import { UsageBar } from './UsageBar';
+import classes from './UsageBar.module.css';
+
+/**
+ * All meters of the plan. Whether the numbers are stale is told by our own loading, never by comparing `as_of`
+ * with this machine's clock: an account in test mode has a clock of its own.
+ */
+export function UsagePanel({ reader }: { readonly reader: Reader }) {
+  const usage = useQuery(usageQuery);
+  const retry = (): void => void usage.refetch();
+
+  if (usage.isPending) return <UsageSkeleton />;
+  if (usage.data === undefined) {
+    const { failed, failedDetail } = texts.usage;
+    return <ErrorNotice error={usage.error} title={failed} still={failedDetail} onRetry={retry} />;
+  }
+  const { meters } = usage.data;
+  const loadedAt = new Date(usage.dataUpdatedAt).toISOString();
+  return (
+    <>
+      {usage.isError && (
+        <ErrorNotice
+          tone="near"
+          error={usage.error}
+          title={texts.usage.stale(formatClock(loadedAt, reader.zone, reader.now))}
+          onRetry={retry}
+        />
+      )}
+      {meters.length === 0 && <p>{texts.usage.empty}</p>}
+      <ul className={classes.list}>
+        {meters.map((meter) => (
+          <UsageBar key={meter.meter} meter={meter} reader={reader} />
+        ))}
+      </ul>
+      {meters.some((meter) => meter.held > 0) && <p className={classes.foot}>{texts.usage.heldHint}</p>}
+    </>
+  );
+}
+
+const USUAL_METERS = Object.values(texts.meters);
+
+/** Rows of the usual height, so that nothing moves when the numbers arrive. Never a 0 that is not known. */
+function UsageSkeleton() {
+  return (
+    <ul className={classes.list} aria-busy="true" aria-label={texts.usage.heading}>
+      {USUAL_METERS.map((name) => (
+        <li key={name} className={classes.row}>
+          <div className={classes.head}>
+            <h3 className={classes.name}>{name}</h3>
+            <Placeholder width={96} height={16} line={24} />
+          </div>
+          <div className={classes.head}>
+            <Placeholder width="100%" height={12} line={24} />
+          </div>
+          <p className={classes.side}>
+            <Placeholder width={144} height={14} line={24} />
+          </p>
+          <p className={classes.foot} />
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,35 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+import { bothLoopbacks } from './vite.loopback.ts';
+
+const api = process.env.API_BASE_URL || 'http://127.0.0.1:8000';
+
+export default defineConfig({
+  plugins: [react(), bothLoopbacks()],
+  server: {
+    // Loopback only: `host: true` would offer the app to the whole network. bothLoopbacks() adds ::1.
+    host: '127.0.0.1',
+    port: 5173,
+    strictPort: true,
+    proxy: {
+      '/v1': api,
+      '/health': api,
+      '/docs': api,
+      '/openapi.json': api,
+      '/dev': api,
+    },
+  },
+  build: {
+    // Libraries change less often than the app; kept apart they stay in the browser's cache over releases.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'libraries', test: /node_modules/ }] } } },
+  },
+  test: {
+    environment: 'jsdom',
+    include: ['src/**/*.test.{ts,tsx}', 'vite.*.test.ts'],
+    setupFiles: ['src/test/setup.ts'],
+    // The test of the colours reads them where they are written; other style sheets are left out.
+    css: { include: [/tokens\.css/] },
+    restoreMocks: true,
+    unstubGlobals: true,
+  },
+});
