@@ -1,0 +1,98 @@
+# Everything starts here. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+BROWSER ?= 1
+export BROWSER
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export NPM_CONFIG_AUDIT := false
+export NPM_CONFIG_FUND := false
+export NPM_CONFIG_UPDATE_NOTIFIER := false
+# Without a home that can be written, npm keeps its downloads here.
+ifneq ($(shell test -n "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export NPM_CONFIG_CACHE := $(CURDIR)/var/npm
+endif
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --no-warn-script-location
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+PROJECTS := pyproject.toml sdk/python/pyproject.toml
+
+# Stamps: each says that what it depends on is in place, so a warm start does nothing.
+VENV := .venv/pyvenv.cfg
+RUNTIME := .venv/.runtime-installed
+DEVELOPMENT := .venv/.development-installed
+NODE := .venv/.node-found
+WEB := frontend/node_modules/.installed
+
+.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e prove clean
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+run: $(RUNTIME) $(WEB) ## Starts everything: API on 8000, web app on 5173
+	@$(BIN)/feature up --with-parent
+
+dev: $(DEVELOPMENT) $(WEB) ## The same, and restarts what is edited
+	@$(BIN)/feature up --with-parent --reload
+
+install: $(DEVELOPMENT) $(WEB) ## Installs all that the other targets need
+
+test: lint test-unit test-web test-e2e ## All checks and tests (BROWSER=0 without the browser)
+
+lint: lint-python lint-web ## Style, types and layers
+
+lint-python: $(DEVELOPMENT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lint-web: $(WEB)
+	cd frontend && $(WITH_NODE) npm run --silent lint
+	cd frontend && $(WITH_NODE) npm run --silent typecheck
+
+test-unit: $(DEVELOPMENT) ## Python tests without the end-to-end ones
+	$(BIN)/python -m pytest -n 2 -m "not e2e and not prove"
+
+test-web: $(WEB) ## Tests of the web app's parts
+	cd frontend && $(WITH_NODE) npm run --silent test
+
+test-e2e: $(DEVELOPMENT) $(WEB) ## Tests against a server started as a user starts it
+ifneq ($(BROWSER),0)
+	@scripts/chromium.sh
+endif
+	$(BIN)/python -m pytest -m "e2e and not prove"
+
+prove: $(DEVELOPMENT) $(WEB) ## The full-size proofs; takes hours
+	$(BIN)/python -m pytest -m prove
+
+clean: ## Removes what was installed or built; data in var/ stays
+	rm -rf .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV):
+	@python=$$(scripts/python.sh) && "$$python" -m venv .venv
+
+$(RUNTIME): requirements/runtime.txt $(PROJECTS) | $(VENV)
+	@echo "Installing the Python packages" >&2
+	@$(PIP) --require-hashes -r requirements/runtime.txt
+	@$(PIP) --no-deps --no-build-isolation -e . -e sdk/python
+	@touch $@
+
+$(DEVELOPMENT): requirements/dev.txt $(RUNTIME)
+	@echo "Installing the development packages" >&2
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(NODE): requirements/node.txt scripts/node.sh | $(RUNTIME)
+	@scripts/node.sh
+	@touch $@
+
+$(WEB): frontend/package-lock.json $(NODE)
+	@echo "Installing the web app's packages" >&2
+	@cd frontend && $(WITH_NODE) npm ci --silent --ignore-scripts
+	@touch $@

@@ -1,0 +1,1 @@
+"""The `feature` command: thin, calls services. stdout is data, stderr is everything else."""
