@@ -11,8 +11,8 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from backend.core.errors import InvalidInput, PlatformError, Unavailable
+from backend.core.problem.media import MEDIA_TYPE
 
-MEDIA_TYPE = "application/problem+json"
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 431: "headers_too_large"}
 _TITLES = {404: "Not found", 405: "This method is not available here", 413: "The body is too large"}
 

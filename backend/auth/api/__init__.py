@@ -1,0 +1,1 @@
+"""Sign-in over HTTP, and the dependencies that every route shares."""

@@ -1,0 +1,1 @@
+"""Passwords, tokens, signatures. Knows no table."""
