@@ -7,7 +7,7 @@ from uuid import UUID
 
 from feature_platform.core.gcra import RateLimit
 
-from backend.catalog.definitions import MeterDefinition, WindowKind
+from backend.catalog.definitions import MeterDefinition, PriceDefinition, WindowKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,16 @@ class PlanTerms:
     plan_id: UUID
     name: str
     display_name: str
+    description: str
     version: int
     rank: int
+    recommended: bool
     features: Mapping[str, bool]
     rate_limit_multiplier: Decimal
     rate_limits: Mapping[str, RateLimit]
     max_jobs_in_flight: int | None
     quotas: Mapping[str, QuotaTerms]
+    prices: tuple[PriceDefinition, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -21,7 +21,10 @@ _BEGIN = text(
     "SELECT set_config('role', 'feature_app', true), set_config('feature.scope', :scope, true),"
     " set_config('feature.account_id', :account, true)"
 )
-_READ_ONLY = text("SET TRANSACTION READ ONLY")
+_BEGIN_READ = text(
+    "SELECT set_config('role', 'feature_app', true), set_config('feature.scope', :scope, true),"
+    " set_config('feature.account_id', :account, true), set_config('transaction_read_only', 'on', true)"
+)
 
 
 class ReadSession(AsyncSession):
@@ -79,14 +82,15 @@ class Database:
     async def read(self, account_id: AccountId | None = None) -> AsyncIterator[ReadSession]:
         """Read-only in PostgreSQL's own sense. Without an account: all rows."""
         async with ReadSession(self.engine, expire_on_commit=False) as session:
-            await session.execute(_READ_ONLY)
-            scope = self._begun(session, "account" if account_id else "system", account_id)
+            scope = self._begun(session, "account" if account_id else "system", account_id, begin=_BEGIN_READ)
             async with scope:
                 yield session
 
     @contextlib.asynccontextmanager
-    async def _begun(self, session: AsyncSession, scope: str, account_id: UUID | None = None) -> AsyncIterator[None]:
-        await session.execute(_BEGIN, {"scope": scope, "account": str(account_id or "")})
+    async def _begun(
+        self, session: AsyncSession, scope: str, account_id: UUID | None = None, *, begin: TextClause = _BEGIN
+    ) -> AsyncIterator[None]:
+        await session.execute(begin, {"scope": scope, "account": str(account_id or "")})
         try:
             yield
         except PlatformError as error:

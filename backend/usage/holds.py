@@ -42,9 +42,10 @@ _COLUMNS = """account_id, id, meter, window_start, window_end, period_start, per
 _OPEN = text("""
     INSERT INTO usage_holds (account_id, id, meter, window_start, window_end, period_start, period_end, amount,
         takes_slot, holder_key_id, holder_user_id, created_at, expires_at)
-    VALUES (:account_id, :id, :meter, :window_start, :window_end, :period_start, :period_end, :amount,
+    SELECT :account_id, :id, :meter, :window_start, :window_end, :period_start, :period_end, :amount,
         :takes_slot, :holder_key_id, :holder_user_id, clock_timestamp(),
-        clock_timestamp() + make_interval(secs => :ttl_seconds))
+        clock_timestamp() + make_interval(secs => :ttl_seconds)
+    FROM accounts WHERE accounts.id = :account_id AND accounts.version = :version
     RETURNING expires_at
 """)
 
@@ -62,6 +63,16 @@ _EXTEND = text("""
     UPDATE usage_holds SET expires_at = clock_timestamp() + make_interval(secs => :ttl_seconds)
     WHERE account_id = :account_id AND id = :id AND state = 'open' AND expires_at > clock_timestamp()
     RETURNING expires_at
+""")
+_IS_DUE = text("""
+    SELECT EXISTS (
+        SELECT FROM usage_holds
+        WHERE account_id = :account_id AND state = 'open' AND expires_at <= clock_timestamp()
+    )
+""")
+_NEXT_SLOT = text("""
+    SELECT ceil(extract(epoch FROM min(expires_at) - clock_timestamp()))::int FROM usage_holds
+    WHERE account_id = :account_id AND state = 'open' AND takes_slot
 """)
 _DUE_ACCOUNTS = text("""
     SELECT DISTINCT account_id FROM usage_holds
@@ -104,6 +115,7 @@ async def open_hold(
     *,
     hold_id: UUID,
     scope: Scope,
+    version: int,
     meter: str,
     window: Window,
     amount: int,
@@ -111,12 +123,11 @@ async def open_hold(
     ttl_seconds: int,
     by: Source,
     user_id: UUID | None,
-) -> datetime:
-    """Sets an amount aside that the caller has checked under lock; returns when it expires."""
-    changes = [(meter, window, 0, amount)]
-    if takes_slot:
-        changes.append((JOBS_IN_FLIGHT, LEVEL, 1, 0))
-    await move(session, account_id=scope.account_id, changes=changes)
+) -> datetime | None:
+    """Sets an amount aside that the caller has checked under lock; returns when it expires.
+
+    None: the account has changed since its limits were read; nothing was set aside.
+    """
     row = await session.execute(
         _OPEN,
         {
@@ -132,9 +143,15 @@ async def open_hold(
             "holder_key_id": by.key_id,
             "holder_user_id": user_id,
             "ttl_seconds": ttl_seconds,
+            "version": version,
         },
     )
-    expires_at: datetime = row.scalar_one()
+    expires_at: datetime | None = row.scalar_one_or_none()
+    if expires_at is not None:
+        changes = [(meter, window, 0, amount)]
+        if takes_slot:
+            changes.append((JOBS_IN_FLIGHT, LEVEL, 1, 0))
+        await move(session, account_id=scope.account_id, changes=changes)
     return expires_at
 
 
@@ -142,6 +159,16 @@ async def get_hold(session: ReadSession, *, account_id: AccountId, hold_id: UUID
     """One reservation, without a lock: its meter and window never change."""
     row = (await session.execute(_GET, {"account_id": account_id, "id": hold_id})).one_or_none()
     return None if row is None else _hold(row)
+
+
+async def is_any_due(session: ReadSession, *, account_id: AccountId) -> bool:
+    """Whether holds of the account still take room although their time has passed."""
+    return bool(await session.scalar(_IS_DUE, {"account_id": account_id}))
+
+
+async def seconds_until_a_slot(session: ReadSession, *, account_id: AccountId) -> int:
+    """When the first of the jobs in flight expires if nobody settles it before; at least 1."""
+    return max(1, await session.scalar(_NEXT_SLOT, {"account_id": account_id}) or 1)
 
 
 def counters_of(hold: Hold) -> list[tuple[str, Window]]:
@@ -164,8 +191,10 @@ async def lock_hold(session: WriteSession, *, hold: Hold) -> tuple[Hold, Counter
     return current, counter
 
 
-async def settle_hold(session: WriteSession, *, hold: Hold, state: str, counted: int, uncounted: int) -> None:
-    """Ends a locked hold and gives back what it held, if it still held it."""
+async def settle_hold(
+    session: WriteSession, *, hold: Hold, state: str, counted: int | None, uncounted: int | None
+) -> None:
+    """Ends a locked hold and gives back what it held, if it still held it. `counted` of None: it took nothing."""
     if hold.state == "open":
         changes = [(hold.meter, hold.window, 0, -hold.amount)]
         if hold.takes_slot:

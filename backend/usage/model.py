@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
@@ -107,6 +108,16 @@ class Identity:
             content_hash=hashlib.sha256(canonical.encode()).digest(),
             external_id=external_id,
         )
+
+
+class Spent(Enum):
+    """What became of an attempt to spend."""
+
+    SPENT = auto()
+    DUPLICATE = auto()
+    """The identity has spent before; nothing changed."""
+    STALE = auto()
+    """The account has changed since its limits were read; nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from backend.core.ids import AccountId, uuid7
+from backend.db.models import UserUsage
 from backend.db.session import ReadSession, WriteSession
 from backend.usage.model import (
     API_CALLS,
@@ -24,6 +25,7 @@ from backend.usage.model import (
     Identity,
     Scope,
     Source,
+    Spent,
     Window,
 )
 
@@ -55,17 +57,21 @@ _LOCK = text(f"""
 """)
 
 # Identity, counters, events and the record of the period in one statement: all of it or nothing. The rows of the
-# counters are locked by the caller, so the amounts are final; a duplicate identity makes every other part empty.
+# counters are locked by the caller, so the amounts are final; a duplicate identity makes every other part empty, and
+# so does an account that has changed since its limits were read.
 _SPEND = text("""
-    WITH identity AS (
+    WITH present AS (
+        SELECT 1 FROM accounts
+        WHERE id = :account_id AND (CAST(:version AS bigint) IS NULL OR version = CAST(:version AS bigint))
+    ), identity AS (
         INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, result, recorded_at)
         SELECT CAST(:digest AS bytea), :account_id, CAST(:content_hash AS bytea), :event_id,
             CAST(:result AS jsonb), :now
-        WHERE CAST(:digest AS bytea) IS NOT NULL
+        FROM present WHERE CAST(:digest AS bytea) IS NOT NULL
         ON CONFLICT (digest) DO NOTHING
         RETURNING 1
     ), granted AS (
-        SELECT 1 WHERE CAST(:digest AS bytea) IS NULL OR EXISTS (SELECT FROM identity)
+        SELECT 1 FROM present WHERE CAST(:digest AS bytea) IS NULL OR EXISTS (SELECT FROM identity)
     ), cost AS (
         SELECT cost.* FROM granted, unnest(
             CAST(:meters AS text[]), CAST(:starts AS timestamptz[]), CAST(:amounts AS bigint[]), CAST(:ids AS uuid[])
@@ -109,7 +115,7 @@ _SPEND = text("""
                 THEN excluded.compute_minutes ELSE record.compute_minutes END,
             updated_at = now()
     )
-    SELECT count(*) FROM spent
+    SELECT EXISTS (SELECT FROM spent) AS has_spent, EXISTS (SELECT FROM present) AS is_current
 """)
 
 _FIRST_RESULT = text("SELECT content_hash, result FROM usage_event_keys WHERE digest = :digest")
@@ -122,6 +128,16 @@ _MOVE = text("""
         AS moved (meter, window_start, add_used, add_held)
     WHERE u.account_id = :account_id AND u.meter = moved.meter AND u.window_start = moved.window_start
 """)
+
+_NAMES = {
+    "epoch": EPOCH,
+    "api_calls": API_CALLS,
+    "jobs": JOBS,
+    "storage": STORAGE,
+    "compute": COMPUTE,
+    "bytes_per_mb": BYTES_PER_MB,
+    "seconds_per_minute": SECONDS_PER_MINUTE,
+}
 
 CounterKey = tuple[str, datetime]
 
@@ -164,6 +180,7 @@ async def spend(
     session: WriteSession,
     *,
     scope: Scope,
+    version: int | None,
     costs: Sequence[Cost],
     source: str,
     by: Source,
@@ -171,17 +188,19 @@ async def spend(
     result: Mapping[str, Any] | None,
     occurred_at: datetime,
     now: datetime,
-) -> bool:
-    """Writes amounts that the caller has checked under lock. False: this identity has spent before; nothing changed.
+) -> Spent:
+    """Writes amounts that the caller has checked under lock, if the account still has the `version` whose limits
+    were checked; None counts a fact, whatever the limits.
 
     `occurred_at` is by the account's clock, `now` (when it was recorded) by the system's.
     """
     ids = [uuid7() for _ in costs]
-    spent = await session.scalar(
+    found = await session.execute(
         _SPEND,
         {
             "account_id": scope.account_id,
             "owner_user_id": scope.owner_user_id,
+            "version": version,
             "period_start": scope.period_start,
             "period_end": scope.period_end,
             "record_id": uuid7(),
@@ -200,16 +219,13 @@ async def spend(
             "properties": json.dumps(dict(by.properties)) if by.properties else None,
             "occurred_at": occurred_at,
             "now": now,
-            "epoch": EPOCH,
-            "api_calls": API_CALLS,
-            "jobs": JOBS,
-            "storage": STORAGE,
-            "compute": COMPUTE,
-            "bytes_per_mb": BYTES_PER_MB,
-            "seconds_per_minute": SECONDS_PER_MINUTE,
+            **_NAMES,
         },
     )
-    return bool(spent == len(costs))
+    row = found.one()
+    if row.has_spent:
+        return Spent.SPENT
+    return Spent.DUPLICATE if row.is_current else Spent.STALE
 
 
 async def first_result(session: ReadSession, *, digest: bytes) -> FirstResult | None:
@@ -232,6 +248,14 @@ async def move(
             "add_held": [held for *_, held in changes],
         },
     )
+
+
+async def read_record(session: ReadSession, *, account_id: AccountId, period_start: datetime) -> UserUsage | None:
+    """The record of one period; None when nothing has been counted in it."""
+    wanted = select(UserUsage).where(UserUsage.account_id == account_id, UserUsage.period_start == period_start)
+    # Spending writes the record by a statement of its own, so a copy that this transaction has read before is old.
+    record: UserUsage | None = await session.scalar(wanted.execution_options(populate_existing=True))
+    return record
 
 
 async def uncounted_event(

@@ -1,6 +1,5 @@
 """The one place where an error becomes an answer."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,37 +10,13 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from backend.core.errors import InvalidInput, PlatformError, Unavailable
+from backend.core.problem.document import problem_bytes
 from backend.core.problem.media import MEDIA_TYPE
 
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 431: "headers_too_large"}
 _TITLES = {404: "Not found", 405: "This method is not available here", 413: "The body is too large"}
 
 log = structlog.get_logger(__name__)
-
-
-def problem_bytes(
-    *,
-    status: int,
-    code: str,
-    title: str,
-    detail: str,
-    instance: str,
-    request_id: str,
-    errors_url: str,
-    fields: Mapping[str, Any] | None = None,
-) -> bytes:
-    """One problem document. `fields` are its extension members."""
-    document = {
-        "type": f"{errors_url}/errors/{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": instance,
-        "code": code,
-        "request_id": request_id,
-        **(fields or {}),
-    }
-    return json.dumps(document, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
 def _answer(

@@ -25,7 +25,8 @@ _BODY_ERRORS: tuple[type[PlatformError], ...] = (MalformedBody, BodyTooLarge, Un
 def problem_responses(*errors: type[PlatformError], body: bool = False) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success: `errors`, 422 and 503, and with `body` those of reading one."""
     by_status: dict[int, list[type[PlatformError]]] = {}
-    for error in (*errors, InvalidInput, Unavailable, *(_BODY_ERRORS if body else ())):
+    always: tuple[type[PlatformError], ...] = (InvalidInput, Unavailable)
+    for error in errors + always + (_BODY_ERRORS if body else ()):
         by_status.setdefault(error.status, []).append(error)
     return {
         status: {

@@ -1,0 +1,58 @@
+"""For which account a caller may act."""
+
+from uuid import UUID
+
+from backend.auth.errors import ScopeMissing
+from backend.auth.principal import Principal
+from backend.core.errors import InvalidInput
+from backend.core.ids import AccountId
+from backend.db.session import Database
+from backend.subscription.errors import AccountUnknown
+from backend.subscription.repository import account_by_external_id
+
+USAGE_READ, USAGE_WRITE = "usage:read", "usage:write"
+_OPERATOR = "superadmin"
+_EXTERNAL = "external:"
+
+
+def may_lower(principal: Principal) -> bool:
+    """Whether the caller may lower a level: no customer lowers their own bill."""
+    if principal.kind == "service_key":
+        return USAGE_WRITE in principal.scopes
+    return _OPERATOR in principal.roles
+
+
+async def acting_account(database: Database, principal: Principal, *, named: str | None, scope: str) -> AccountId:
+    """The account that a request is for. `named` is an id, or `external:` and the host application's own id.
+
+    A service key needs `scope` and names an account; an operator may name one; everybody else acts for their own,
+    and another one is as unknown as one that does not exist. Raises ScopeMissing, AccountUnknown, InvalidInput.
+    """
+    _require(principal, scope)
+    if named is None:
+        if principal.account_id is None:
+            raise InvalidInput("account_id: a service key names the account it acts for.")
+        return principal.account_id
+    found = await _find(database, named)
+    is_free = principal.kind == "service_key" or _OPERATOR in principal.roles
+    if found is None or (found != principal.account_id and not is_free):
+        raise AccountUnknown("No account of yours has this id.")
+    return found
+
+
+def _require(principal: Principal, scope: str) -> None:
+    """A user, and a personal key without scopes, may read and spend for their account; other keys what they list."""
+    if principal.kind == "user" or (principal.kind == "personal_key" and not principal.scopes):
+        return
+    if scope not in principal.scopes and not (scope == USAGE_READ and USAGE_WRITE in principal.scopes):
+        raise ScopeMissing(f"This key lacks the scope {scope}.", scope=scope)
+
+
+async def _find(database: Database, named: str) -> AccountId | None:
+    if named.startswith(_EXTERNAL):
+        async with database.read() as session:
+            return await account_by_external_id(session, external_id=named.removeprefix(_EXTERNAL))
+    try:
+        return AccountId(UUID(named))
+    except ValueError:
+        return None

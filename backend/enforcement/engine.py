@@ -1,0 +1,234 @@
+"""The engine: checks and spends in one step, and answers only for what is durable.
+
+Each call is one transaction of its own, committed before it returns. A spend is two statements under lock: lock the
+counters in key order, then write identity, counters, events and the record of the period together. What a caller
+sees is `check`, `consume` and the four of `Reservations`; how spends share a transaction is the engine's own matter.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from feature_platform.core.decision import Decision
+from sqlalchemy.exc import DBAPIError
+
+from backend.catalog.service import Catalogs
+from backend.core.errors import Unavailable
+from backend.core.ids import AccountId
+from backend.db.session import AccountSession, Database, ReadSession, is_unavailable
+from backend.enforcement.decide import Ask, Refused, ask, granted, judge, refused
+from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
+from backend.subscription.entitlements import Entitlements, resolve
+from backend.subscription.errors import AccountUnknown
+from backend.subscription.repository import read_version
+from backend.usage.errors import IdempotencyConflict
+from backend.usage.holds import expire_due, is_any_due, seconds_until_a_slot
+from backend.usage.model import JOBS_IN_FLIGHT, Cost, Counter, Identity, Source, Spent
+from backend.usage.repository import CounterKey, first_result, lock_counters, read_counters, spend
+
+# An account changes rarely; that it does so this often within one request means that something is wrong.
+_MOST_ATTEMPTS = 5
+
+
+T = TypeVar("T")
+
+
+class Stale(Exception):
+    """The account changed between reading its limits and spending on them."""
+
+
+class HoldsAreDue(Exception):
+    """Something does not fit, and holds whose time has passed still take room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom, and by whom, something is asked. `now` is the system's clock, read once at the edge.
+
+    `entitlements` are those that the edge has read in this request, if it has: a first attempt goes by them, and
+    what it writes is guarded by their version.
+    """
+
+    account_id: AccountId
+    by: Source
+    user_id: UUID | None
+    now: datetime
+    entitlements: Entitlements | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision, with what is needed to put a refusal in words."""
+
+    decision: Decision
+    entitlements: Entitlements
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The answer that the first spend under this identity was given."""
+
+    result: Mapping[str, Any]
+
+
+class Engine:
+    """One for a process. `upgrade_url` is where a customer finds the plans."""
+
+    def __init__(self, database: Database, catalogs: Catalogs, *, upgrade_url: str) -> None:
+        self.database = database
+        self.catalogs = catalogs
+        self.upgrade_url = upgrade_url
+
+    async def check(self, caller: Caller, *, meter: str, amount: int) -> Outcome:
+        """What `consume` would answer now. Spends nothing."""
+
+        async def attempt(known: Entitlements | None) -> Outcome:
+            async with self.database.read(caller.account_id) as session:
+                entitlements = known or await self.entitlements(session, caller)
+                wish = ask(entitlements, meter=meter, amount=amount)
+                wanted = [(cost.meter, cost.window) for cost in wish.costs]
+                counters = await read_counters(session, account_id=caller.account_id, wanted=wanted)
+                found = judge(wish, counters)
+                if found is not None:
+                    return await self.refuse(session, entitlements, wish, found)
+                counter = counters.get((meter, wish.cost.window.start)) or Counter(meter, wish.cost.window)
+                return Outcome(granted(entitlements, wish.cost, counter, used=0, held=0), entitlements, wish)
+
+        return await self.persist(caller, attempt)
+
+    async def consume(
+        self, caller: Caller, *, meter: str, amount: int, idempotency_key: str | None = None
+    ) -> Outcome | Repeated:
+        """Spends `amount` of a meter if it fits; all or nothing. Durable before the answer.
+
+        With a key, a repetition of the same request gets the first answer and spends nothing. A negative amount
+        lowers a level, at most to nothing. Raises IdempotencyConflict, MeterUnknown, InvalidInput, AccountUnknown,
+        AccountSuspended, OutcomeUnknown.
+        """
+        content = {"meter": meter, "amount": amount, "properties": caller.by.properties}
+        identity = Identity.of(caller.account_id, idempotency_key, content) if idempotency_key else None
+
+        async def attempt(known: Entitlements | None) -> Outcome | Repeated:
+            async with self.transaction(caller.account_id) as session:
+                entitlements = known or await self.entitlements(session, caller)
+                wish = ask(entitlements, meter=meter, amount=amount)
+                counters = await self.lock(session, entitlements, wish)
+                found = judge(wish, counters)
+                if found is None:
+                    return await self._spend(session, caller, entitlements, wish, counters, identity)
+                # An identity that has spent gets its first answer, whatever is left now.
+                first = await self._first(session, identity) if identity else None
+                return first or await self.refuse(session, entitlements, wish, found)
+
+        return await self.persist(caller, attempt)
+
+    async def persist(self, caller: Caller, attempt: Callable[[Entitlements | None], Awaitable[T]]) -> T:
+        """Repeats an attempt whose transaction was undone by a change of the account or by holds that were due."""
+        known = caller.entitlements
+        for _ in range(_MOST_ATTEMPTS):
+            try:
+                return await attempt(known)
+            except Stale:
+                known = None
+            except HoldsAreDue:
+                async with self.database.account(caller.account_id) as session:
+                    await expire_due(session, account_id=caller.account_id)
+        raise Unavailable(
+            "The account changes too often; nothing was spent. Repeat the request.", headers={"Retry-After": "1"}
+        )
+
+    async def entitlements(self, session: ReadSession, caller: Caller) -> Entitlements:
+        """What the account may do. Raises AccountUnknown, AccountSuspended."""
+        found = await resolve(session, account_id=caller.account_id, catalogs=self.catalogs, now=caller.now)
+        if found is None:
+            raise AccountUnknown("No account of yours has this id.")
+        if found.account.status != "active":
+            raise AccountSuspended("An operator has suspended this account; ask them why.")
+        return found
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, account_id: AccountId) -> AsyncIterator[AccountSession]:
+        """One transaction of an account. A connection that breaks at the commit leaves the outcome open, and says so.
+
+        Raises OutcomeUnknown.
+        """
+        is_done = False
+        try:
+            async with self.database.account(account_id) as session:
+                yield session
+                is_done = True
+        except DBAPIError as error:
+            if is_done and is_unavailable(error):
+                raise OutcomeUnknown(
+                    "The database went away while this was being written. Repeat the request with the same"
+                    " idempotency key: it is counted once.",
+                    headers={"Retry-After": "1"},
+                ) from error
+            raise
+
+    async def refuse(self, session: ReadSession, entitlements: Entitlements, wish: Ask, found: Refused) -> Outcome:
+        """The refusal with its numbers. Raises Stale or HoldsAreDue where it would rest on what is no longer so."""
+        account_id = entitlements.account.id
+        if await read_version(session, account_id=account_id) != entitlements.account.version:
+            raise Stale
+        slot_in = None
+        if found.counter.held or found.cost.meter == JOBS_IN_FLIGHT:
+            if await is_any_due(session, account_id=account_id):
+                raise HoldsAreDue
+            slot_in = await seconds_until_a_slot(session, account_id=account_id)
+        decision = refused(entitlements, wish, found, upgrade_url=self.upgrade_url, slot_in=slot_in)
+        return Outcome(decision, entitlements, wish)
+
+    async def _spend(
+        self,
+        session: AccountSession,
+        caller: Caller,
+        entitlements: Entitlements,
+        wish: Ask,
+        counters: Mapping[CounterKey, Counter],
+        identity: Identity | None,
+    ) -> Outcome | Repeated:
+        counter = counters[(wish.cost.meter, wish.cost.window.start)]
+        applied = max(wish.amount, -counter.used)
+        decision = granted(entitlements, wish.cost, counter, used=applied, held=0)
+        spent = await spend(
+            session,
+            scope=entitlements.scope,
+            version=entitlements.account.version,
+            costs=[Cost(wish.cost.meter, wish.cost.window, applied, wish.cost.limit)],
+            source="consume",
+            by=caller.by,
+            identity=identity,
+            result=decision.to_json() if identity else None,
+            occurred_at=entitlements.now,
+            now=caller.now,
+        )
+        if spent is Spent.STALE:
+            raise Stale
+        if spent is Spent.DUPLICATE:
+            assert identity is not None
+            first = await self._first(session, identity)
+            assert first is not None
+            return first
+        return Outcome(decision, entitlements, wish)
+
+    async def lock(
+        self, session: AccountSession, entitlements: Entitlements, wish: Ask
+    ) -> Mapping[CounterKey, Counter]:
+        """The counters of a wish, locked until the transaction ends."""
+        wanted = [(cost.meter, cost.window) for cost in wish.costs]
+        return await lock_counters(session, account_id=entitlements.account.id, wanted=wanted)
+
+    async def _first(self, session: ReadSession, identity: Identity) -> Repeated | None:
+        first = await first_result(session, digest=identity.digest)
+        if first is None:
+            return None
+        if first.content_hash != identity.content_hash:
+            raise IdempotencyConflict(
+                f"{identity.external_id[:80]!r} has counted another meter, amount or properties. Use a new key."
+            )
+        return Repeated(first.result)

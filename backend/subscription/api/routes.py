@@ -1,0 +1,64 @@
+"""/v1/subscription, and who is signed in."""
+
+from fastapi import APIRouter
+
+from backend.auth.api.deps import AccountRead, CurrentPrincipal, PublicRead
+from backend.auth.errors import ScopeMissing, Unauthenticated
+from backend.core.problem import StrictRoute, problem_responses
+from backend.subscription import reading
+from backend.subscription.api.deps import CurrentCatalogs, CurrentEntitlements
+from backend.subscription.errors import PlanNotFound
+from backend.subscription.schemas import (
+    MeResponse,
+    PlanDetailResponse,
+    PlanListResponse,
+    RateLimitInfo,
+    SubscriptionResponse,
+    UsageResponse,
+)
+from backend.subscription.views import plan_schema, rate_limit_info, subscription_schema
+
+router = APIRouter(prefix="/v1/subscription", tags=["Subscription"], route_class=StrictRoute)
+me_router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
+
+_OWN = problem_responses(Unauthenticated, ScopeMissing)
+
+
+@router.get("/me", responses=_OWN)
+async def read_subscription(entitlements: CurrentEntitlements) -> SubscriptionResponse:
+    """The subscription (null on the default plan) and the plan in force."""
+    return SubscriptionResponse(
+        subscription=subscription_schema(entitlements), plan=plan_schema(entitlements.terms, entitlements.catalog)
+    )
+
+
+@router.get("/usage", responses=_OWN)
+async def read_usage(session: AccountRead, entitlements: CurrentEntitlements) -> UsageResponse:
+    """Usage of the current period, its limits, and every meter in its window."""
+    return await reading.usage(session, entitlements=entitlements)
+
+
+@router.get("/plans", responses=problem_responses())
+async def list_plans(session: PublicRead, catalogs: CurrentCatalogs) -> PlanListResponse:
+    """All plans on sale, in order of rank. Needs no sign-in."""
+    catalog = await catalogs.current(session)
+    return PlanListResponse(plans=[plan_schema(plan, catalog) for plan in catalog.plans])
+
+
+@router.get("/plans/{name}", responses=problem_responses(PlanNotFound))
+async def read_plan(name: str, session: PublicRead, catalogs: CurrentCatalogs) -> PlanDetailResponse:
+    """One plan on sale. Needs no sign-in."""
+    catalog = await catalogs.current(session)
+    return PlanDetailResponse(plan=plan_schema(reading.plan_on_sale(catalog, name), catalog))
+
+
+@router.get("/rate-limits", responses=_OWN)
+async def read_rate_limits(entitlements: CurrentEntitlements) -> RateLimitInfo:
+    """How many requests the plan in force lets pass."""
+    return rate_limit_info(entitlements)
+
+
+@me_router.get("/me", responses=_OWN)
+async def read_me(session: AccountRead, principal: CurrentPrincipal, entitlements: CurrentEntitlements) -> MeResponse:
+    """Who is signed in, for which account, on which plan."""
+    return await reading.me(session, principal=principal, entitlements=entitlements)

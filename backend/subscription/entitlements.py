@@ -1,0 +1,104 @@
+"""What an account may do now: its plan's terms, its period, its limits."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from feature_platform.core.gcra import RateLimit
+
+from backend.catalog.definitions import MeterDefinition
+from backend.catalog.service import Catalogs
+from backend.catalog.terms import Catalog, PlanTerms, QuotaTerms
+from backend.core.ids import AccountId
+from backend.db.session import ReadSession
+from backend.subscription import lifecycle
+from backend.subscription.lifecycle import SubscriptionFacts
+from backend.subscription.periods import Interval, day_window, period_window
+from backend.subscription.repository import AccountRow, SubscriptionRow, load_state
+from backend.usage.model import LEVEL, Scope, Window
+
+MONTH = Interval("month")
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlements:
+    """The answer to "what may this account do?" at one moment of the account's clock.
+
+    `subscription` with `facts` is the live one as of `now`; both None means the default plan. `version` is the
+    account's when this was read: who spends on these terms checks that it still is.
+    """
+
+    account: AccountRow
+    now: datetime
+    catalog: Catalog
+    terms: PlanTerms
+    subscription: SubscriptionRow | None
+    facts: SubscriptionFacts | None
+    period: Window
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The billing zone in which days and periods begin."""
+        return self.facts.zone if self.facts else self.account.zone
+
+    @property
+    def scope(self) -> Scope:
+        """Whose usage it is, and the period whose record it enters."""
+        assert self.period.end is not None
+        return Scope(self.account.id, self.account.owner_user_id, self.period.start, self.period.end)
+
+    def quota(self, meter: str) -> QuotaTerms:
+        """What the plan says of a meter. A meter younger than the plan's version is not part of it: nothing."""
+        return self.terms.quotas.get(meter) or QuotaTerms(meter, 0, "period")
+
+    def window(self, meter: MeterDefinition) -> Window:
+        """The window that a spend of now falls into."""
+        if meter.kind == "gauge":
+            return LEVEL
+        return day_window(self.now, self.zone) if self.quota(meter.key).window == "day" else self.period
+
+    def has_feature(self, feature: str) -> bool:
+        """Whether the plan contains it; False for one that nobody has heard of."""
+        return self.terms.features.get(feature, False)
+
+    def rate_limit(self, scope: str) -> RateLimit | None:
+        """The plan's own limit of a scope, or the base limit times the plan's multiplier; None is unlimited."""
+        own = self.terms.rate_limits.get(scope)
+        if own is not None:
+            return own
+        base = self.catalog.rate_limits.get(scope)
+        return base.times(self.terms.rate_limit_multiplier) if base else None
+
+    @property
+    def multiplier(self) -> Decimal:
+        return self.terms.rate_limit_multiplier
+
+
+def period_of(account: AccountRow, facts: SubscriptionFacts | None, now: datetime) -> Window:
+    """The period that contains `now`: the subscription's, or monthly from the account's anchor without one."""
+    if facts is not None:
+        return Window(facts.current_period_start, facts.current_period_end)
+    return period_window(account.usage_anchor, now, MONTH, account.zone)
+
+
+async def resolve(
+    session: ReadSession, *, account_id: AccountId, catalogs: Catalogs, now: datetime
+) -> Entitlements | None:
+    """Entitlements at `now` (the system's clock; a test-mode account adds its offset). None: no such account."""
+    state = await load_state(session, account_id=account_id)
+    if state is None:
+        return None
+    account, subscription = state
+    catalog = await catalogs.current(session)
+    its_now = now + account.clock_offset
+    facts = lifecycle.at(subscription.facts, its_now) if subscription else None
+    if subscription is None or facts is None or facts.status not in lifecycle.GRANTS_PLAN:
+        return Entitlements(account, its_now, catalog, catalog.default, None, None, period_of(account, None, its_now))
+    terms = await catalogs.terms(session, subscription.plan_version_id)
+    return Entitlements(account, its_now, catalog, terms, subscription, facts, period_of(account, facts, its_now))
+
+
+def days_from(now: datetime, days: int) -> datetime:
+    """`days` times 24 hours later."""
+    return now + timedelta(days=days)

@@ -1,0 +1,27 @@
+"""What can be wrong with a request about plans and subscriptions."""
+
+from backend.core.errors import PlatformError
+
+
+class PlanUnknown(PlatformError):
+    """No plan on sale has this name."""
+
+    code = "plan_unknown"
+    status = 422
+    title = "No such plan"
+
+
+class AccountUnknown(PlatformError):
+    """No account that you may name has this id."""
+
+    code = "account_unknown"
+    status = 404
+    title = "No such account"
+
+
+class PlanNotFound(PlatformError):
+    """No plan on sale lives at this address."""
+
+    code = "plan_not_found"
+    status = 404
+    title = "No such plan"

@@ -1,0 +1,180 @@
+"""What the API says of plans, subscriptions and usage. Amounts of `meters` are base units; the described ones are
+whole jobs, calls, minutes and megabytes."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class QuotaSchema(_Answer):
+    """What a plan contains of a meter, in base units; null is unlimited, 0 is nothing."""
+
+    meter: str
+    name: str
+    unit: str
+    limit: int | None
+    window: Literal["day", "period", "none"]
+
+
+class RateLimitSchema(_Answer):
+    """`requests` every `per_seconds`, of which `burst` may come at once."""
+
+    requests: int
+    per_seconds: int
+    burst: int
+
+
+class SubscriptionPlanSchema(_Answer):
+    """A version of a plan. In the four `max_…` values null is unlimited and 0 is nothing."""
+
+    id: UUID
+    name: str
+    display_name: str
+    description: str
+    price_cents: int
+    currency: str
+    billing_period: Literal["monthly", "yearly"] | None
+    features: dict[str, bool]
+    rate_limit_multiplier: float
+    rate_limits: dict[str, RateLimitSchema]
+    max_jobs_per_month: int | None
+    max_storage_mb: int | None
+    max_api_calls_per_day: int | None
+    max_compute_minutes_per_month: int | None
+    quotas: list[QuotaSchema]
+    is_active: bool
+
+
+class UserSubscriptionSchema(_Answer):
+    """A subscription as it is now."""
+
+    id: UUID
+    user_id: UUID
+    plan_id: UUID
+    status: Literal["trial", "active", "past_due", "cancelled", "expired", "incomplete", "paused"]
+    started_at: datetime
+    expires_at: datetime | None
+    cancelled_at: datetime | None
+    current_period_start: datetime
+    current_period_end: datetime
+    trial_end: datetime | None
+    cancel_at_period_end: bool
+
+
+class UserUsageSchema(_Answer):
+    """Usage of one period in whole units, rounded up."""
+
+    period_start: datetime
+    period_end: datetime
+    api_calls: int
+    jobs_created: int
+    storage_used_mb: int
+    compute_minutes: int
+
+
+class QuotaLimitsSchema(_Answer):
+    """The limits of the described quotas; null is unlimited. Jobs and minutes a period, calls a day, megabytes."""
+
+    jobs: int | None
+    storage: int | None
+    api_calls: int | None
+    compute_minutes: int | None
+
+
+class ProjectionSchema(_Answer):
+    """Where `used` will be when the window ends, at the pace so far; `limit_at` is when it would reach the limit."""
+
+    low: int
+    high: int
+    at: datetime
+    limit_at: datetime | None
+
+
+class MeterUsageSchema(_Answer):
+    """One meter in its present window, in base units."""
+
+    meter: str
+    name: str
+    unit: str
+    display_unit: str | None
+    kind: Literal["counter", "gauge"]
+    window: Literal["day", "period", "none"]
+    used: int
+    held: int
+    limit: int | None
+    remaining: int | None
+    resets_at: datetime | None
+    as_of: datetime
+    projection: ProjectionSchema | None
+
+
+class SubscriptionResponse(_Answer):
+    """The subscription, null on the default plan, and the plan in force."""
+
+    subscription: UserSubscriptionSchema | None
+    plan: SubscriptionPlanSchema
+
+
+class UsageResponse(_Answer):
+    """Usage of the current period, its limits, and every meter."""
+
+    usage: UserUsageSchema
+    limits: QuotaLimitsSchema
+    meters: list[MeterUsageSchema]
+
+
+class PlanListResponse(_Answer):
+    """All plans on sale, in order of rank."""
+
+    plans: list[SubscriptionPlanSchema]
+
+
+class PlanDetailResponse(_Answer):
+    """One plan."""
+
+    plan: SubscriptionPlanSchema
+
+
+class RateLimitInfo(_Answer):
+    """Requests a minute before and after the plan's multiplier, and each scope in full."""
+
+    base_limit: int | None
+    multiplier: float
+    effective_limit: int | None
+    plan_name: str
+    scopes: dict[str, RateLimitSchema]
+
+
+class PlanNameSchema(_Answer):
+    """Which plan."""
+
+    name: str
+    display_name: str
+
+
+class AccountSchema(_Answer):
+    """The acting account; `time_zone` is the one in which its days and periods begin."""
+
+    id: UUID
+    kind: Literal["personal", "team"]
+    name: str
+    time_zone: str
+
+
+class MeResponse(_Answer):
+    """Who is signed in, for which account, on which plan."""
+
+    id: UUID
+    email: str
+    status: Literal["unverified", "active", "suspended", "deleted"]
+    roles: list[str]
+    mfa_enabled: bool
+    account: AccountSchema
+    subscription: UserSubscriptionSchema | None
+    plan: PlanNameSchema

@@ -1,0 +1,149 @@
+"""Entitlements and counters in the words of the API. Pure."""
+
+from collections.abc import Mapping
+
+from feature_platform.core.decision import remaining_of
+
+from backend.catalog.definitions import MeterDefinition
+from backend.catalog.terms import Catalog, PlanTerms
+from backend.subscription.entitlements import Entitlements
+from backend.subscription.schemas import (
+    MeterUsageSchema,
+    QuotaLimitsSchema,
+    QuotaSchema,
+    RateLimitInfo,
+    RateLimitSchema,
+    SubscriptionPlanSchema,
+    UserSubscriptionSchema,
+)
+from backend.usage.model import API_CALLS, BYTES_PER_MB, COMPUTE, JOBS, SECONDS_PER_MINUTE, STORAGE, Counter
+from backend.usage.repository import CounterKey
+
+# Base units in one unit of the described quotas and columns.
+DESCRIBED_UNIT: Mapping[str, int] = {JOBS: 1, API_CALLS: 1, STORAGE: BYTES_PER_MB, COMPUTE: SECONDS_PER_MINUTE}
+
+_BILLING_PERIOD = {"month": "monthly", "year": "yearly"}
+
+
+def described_limit(terms: PlanTerms, meter: str) -> int | None:
+    """A limit in the described unit, rounded down; None is unlimited. A meter that the plan lacks is nothing."""
+    quota = terms.quotas.get(meter)
+    if quota is None:
+        return 0
+    return None if quota.limit is None else quota.limit // DESCRIBED_UNIT[meter]
+
+
+def described_amount(meter: str, amount: int) -> int:
+    """An amount in the described unit, rounded up."""
+    return -(-amount // DESCRIBED_UNIT[meter])
+
+
+def plan_schema(terms: PlanTerms, catalog: Catalog) -> SubscriptionPlanSchema:
+    """A version of a plan, with the rate limits that it gives."""
+    price = next(iter(terms.prices), None)
+    scopes = [*catalog.rate_limits, *(scope for scope in terms.rate_limits if scope not in catalog.rate_limits)]
+    return SubscriptionPlanSchema(
+        id=terms.plan_id,
+        name=terms.name,
+        display_name=terms.display_name,
+        description=terms.description,
+        price_cents=price.amount.amount_minor if price else 0,
+        currency=price.amount.currency if price else catalog.currency,
+        billing_period=_BILLING_PERIOD[price.every] if price else None,
+        features=dict(terms.features),
+        rate_limit_multiplier=float(terms.rate_limit_multiplier),
+        rate_limits={scope: _rate_limit(terms, catalog, scope) for scope in scopes},
+        max_jobs_per_month=described_limit(terms, JOBS),
+        max_storage_mb=described_limit(terms, STORAGE),
+        max_api_calls_per_day=described_limit(terms, API_CALLS),
+        max_compute_minutes_per_month=described_limit(terms, COMPUTE),
+        quotas=[_quota(terms, meter) for meter in catalog.meters],
+        is_active=any(plan.plan_id == terms.plan_id for plan in catalog.plans),
+    )
+
+
+def _rate_limit(terms: PlanTerms, catalog: Catalog, scope: str) -> RateLimitSchema:
+    own = terms.rate_limits.get(scope)
+    limit = own or catalog.rate_limits[scope].times(terms.rate_limit_multiplier)
+    return RateLimitSchema(requests=limit.requests, per_seconds=limit.per_seconds, burst=limit.burst)
+
+
+def _quota(terms: PlanTerms, meter: MeterDefinition) -> QuotaSchema:
+    quota = terms.quotas.get(meter.key)
+    return QuotaSchema(
+        meter=meter.key,
+        name=meter.name,
+        unit=meter.unit,
+        limit=quota.limit if quota else 0,
+        window=quota.window if quota else "none" if meter.kind == "gauge" else "period",
+    )
+
+
+def subscription_schema(entitlements: Entitlements) -> UserSubscriptionSchema | None:
+    """The live subscription as of the entitlements' moment."""
+    subscription, facts = entitlements.subscription, entitlements.facts
+    if subscription is None or facts is None:
+        return None
+    return UserSubscriptionSchema(
+        id=subscription.id,
+        user_id=subscription.user_id,
+        plan_id=subscription.plan_id,
+        status=facts.status.value,
+        started_at=facts.started_at,
+        expires_at=facts.expires_at,
+        cancelled_at=facts.cancelled_at,
+        current_period_start=facts.current_period_start,
+        current_period_end=facts.current_period_end,
+        trial_end=facts.trial_end,
+        cancel_at_period_end=facts.cancel_at_period_end,
+    )
+
+
+def limits_schema(terms: PlanTerms) -> QuotaLimitsSchema:
+    """The described limits of a plan."""
+    return QuotaLimitsSchema(
+        jobs=described_limit(terms, JOBS),
+        storage=described_limit(terms, STORAGE),
+        api_calls=described_limit(terms, API_CALLS),
+        compute_minutes=described_limit(terms, COMPUTE),
+    )
+
+
+def meter_schemas(entitlements: Entitlements, counters: Mapping[CounterKey, Counter]) -> list[MeterUsageSchema]:
+    """Every meter of the catalog in its present window; a counter that is absent is zero."""
+    found = []
+    for meter in entitlements.catalog.meters:
+        window = entitlements.window(meter)
+        counter = counters.get((meter.key, window.start)) or Counter(meter.key, window)
+        quota = entitlements.quota(meter.key)
+        found.append(
+            MeterUsageSchema(
+                meter=meter.key,
+                name=meter.name,
+                unit=meter.unit,
+                display_unit=meter.display_unit,
+                kind=meter.kind,
+                window="none" if meter.kind == "gauge" else quota.window,
+                used=counter.used,
+                held=counter.held,
+                limit=quota.limit,
+                remaining=remaining_of(quota.limit, counter.used, counter.held, counter.forfeited),
+                resets_at=window.end,
+                as_of=entitlements.now,
+                projection=None,
+            )
+        )
+    return found
+
+
+def rate_limit_info(entitlements: Entitlements) -> RateLimitInfo:
+    """The limits that count this account's requests."""
+    catalog, terms = entitlements.catalog, entitlements.terms
+    base, effective = catalog.rate_limits.get("api"), entitlements.rate_limit("api")
+    return RateLimitInfo(
+        base_limit=base.requests if base else None,
+        multiplier=float(terms.rate_limit_multiplier),
+        effective_limit=effective.requests if effective else None,
+        plan_name=terms.name,
+        scopes=plan_schema(terms, catalog).rate_limits,
+    )

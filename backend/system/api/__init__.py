@@ -1,0 +1,1 @@
+"""System routes; they are not rate-limited."""
