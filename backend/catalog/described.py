@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backend.catalog.definitions import MeterDefinition, PlanDefinition, rate_limits_json
+from backend.catalog.definitions import CatalogDocument, MeterDefinition, PlanDefinition, rate_limits_json
 from backend.catalog.units import units_of
 
 # Column: the meter whose limit it shows, and the unit in which it shows it.
@@ -16,12 +16,15 @@ _LIMITS = {
 _BILLING_PERIODS = {"month": "monthly", "year": "yearly"}
 
 
-def described_columns(plan: PlanDefinition, meters: Mapping[str, MeterDefinition]) -> dict[str, Any]:
+def described_columns(plan: PlanDefinition, document: CatalogDocument) -> dict[str, Any]:
     """What the row of a plan says besides its id, whether it is sold, and its times.
 
     Limits are whole units, rounded down; None is unlimited, and a meter that the catalog lacks is nothing. The price
-    is the monthly one if there is one; a plan without a price is free.
+    is the monthly one if there is one; a plan without a price is free. Rate limits are those that count: the plan's
+    own, or the base limit times its multiplier.
     """
+    meters = {meter.key: meter for meter in document.meters}
+    base = {scope: limit.times(plan.rate_limit_multiplier) for scope, limit in document.rate_limits.items()}
     price = min(plan.prices, key=lambda price: price.every, default=None)  # "month" sorts before "year"
     return {
         "name": plan.name,
@@ -31,7 +34,7 @@ def described_columns(plan: PlanDefinition, meters: Mapping[str, MeterDefinition
         "billing_period": _BILLING_PERIODS[price.every] if price else None,
         "features": dict(plan.features),
         "rate_limit_multiplier": plan.rate_limit_multiplier,
-        "rate_limits": rate_limits_json(plan.rate_limits),
+        "rate_limits": rate_limits_json({**base, **plan.rate_limits}),
         **{column: _limit(plan, meters, *shown) for column, shown in _LIMITS.items()},
     }
 

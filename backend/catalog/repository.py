@@ -170,11 +170,9 @@ async def write_meters(session: SystemSession, meters: Iterable[MeterDefinition]
         )
 
 
-async def write_plan(
-    session: SystemSession, plan: PlanDefinition, *, meters: Mapping[str, MeterDefinition], now: datetime
-) -> None:
+async def write_plan(session: SystemSession, plan: PlanDefinition, *, document: CatalogDocument, now: datetime) -> None:
     """Makes the row of a plan what its newest version says, and the plan sold; a row that is right is not touched."""
-    described = {**described_columns(plan, meters), "is_active": True}
+    described = {**described_columns(plan, document), "is_active": True}
     await session.execute(
         upsert(SubscriptionPlan)
         .values(id=uuid7(), **described, created_at=now, updated_at=now)
@@ -306,9 +304,7 @@ async def _versions(session: ReadSession, wanted: Select[Any]) -> list[VersionRo
         quotas.setdefault(quota.plan_version_id, []).append(_quota(quota))
     prices: dict[UUID, list[PriceDefinition]] = {}
     for price in await session.execute(
-        select(
-            PlanPrice.plan_version_id, PlanPrice.key, PlanPrice.interval, PlanPrice.currency, PlanPrice.amount_minor
-        )
+        select(PlanPrice.plan_version_id, PlanPrice.key, PlanPrice.interval, PlanPrice.currency, PlanPrice.amount_minor)
         .where(PlanPrice.plan_version_id.in_(ids))
         .order_by(PlanPrice.interval)
     ):

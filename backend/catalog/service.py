@@ -40,10 +40,9 @@ async def apply(session: SystemSession, document: CatalogDocument, *, now: datet
         raise CatalogRefused("; ".join(changes.refusals) + ".", problems=list(changes.refusals))
     default_before = await repository.default_version(session)
     await repository.write_meters(session, document.meters)
-    meters = {meter.key: meter for meter in document.meters}
     by_plan = {change.plan: change for change in changes.plans}
     for plan in document.plans:
-        await repository.write_plan(session, plan, meters=meters, now=now)
+        await repository.write_plan(session, plan, document=document, now=now)
         change = by_plan.get(plan.name)
         if change is not None and change.kind in {"new", "changed"}:
             await repository.append_version(session, plan, number=change.version, now=now)

@@ -10,7 +10,8 @@ _FAMILIES: dict[str, dict[str, int]] = {
     "second": {"second": 1, "minute": 60, "hour": 3_600},
 }
 _PLURALS = {"bytes": "byte", "seconds": "second", "minutes": "minute", "hours": "hour"}
-_SPANS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+# Times, in seconds.
+SPANS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 _AMOUNT = re.compile(r"([0-9](?:_?[0-9]){0,18}) ?([A-Za-z_]+)", re.ASCII)
 _SPAN = re.compile(r"([1-9][0-9]{0,6})([a-z])", re.ASCII)
@@ -46,10 +47,10 @@ def parse_amount(text: str, base: str) -> int:
 def parse_span(text: str) -> int:
     """Reads `"1m"` as 60 seconds: a number and one of s, m, h, d; at most one day. Raises InvalidAmount."""
     found = _SPAN.fullmatch(text)
-    if found is None or found[2] not in _SPANS:
+    if found is None or found[2] not in SPANS:
         raise InvalidAmount(f'must be a time like "30s", "1m", "2h" or "1d", not "{text}"')
-    seconds = int(found[1]) * _SPANS[found[2]]
-    if seconds > _SPANS["d"]:
+    seconds = int(found[1]) * SPANS[found[2]]
+    if seconds > SPANS["d"]:
         raise InvalidAmount(f'must be at most "1d", not "{text}"')
     return seconds
 

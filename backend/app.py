@@ -1,0 +1,135 @@
+"""The web application: what it consists of, put together."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+from alembic.script import ScriptDirectory
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from backend.auth.api import routes as auth_routes
+from backend.auth.service.credentials import Credentials
+from backend.catalog.service import Catalogs
+from backend.core import log
+from backend.core.clock import Clock, SystemClock
+from backend.core.problem import PROBLEM_SCHEMA, install_handlers
+from backend.core.settings import Settings, get_settings
+from backend.db import migrate
+from backend.db.session import UNAVAILABLE, Database, is_unavailable
+from backend.enforcement.admission import Admission
+from backend.enforcement.api import routes as usage_routes
+from backend.enforcement.engine import Engine
+from backend.enforcement.layer import EnforcementLayer
+from backend.mail.api import routes as mail_routes
+from backend.ratelimit.fallback import FallbackRateStore
+from backend.ratelimit.memory import MemoryRateStore
+from backend.ratelimit.postgres import PostgresRateStore
+from backend.ratelimit.store import RateStore
+from backend.security.jwt_service import JwtService
+from backend.security.passwords import Passwords
+from backend.subscription.api import routes as subscription_routes
+from backend.system.api import routes as system_routes
+from backend.system.readiness import reasons_against
+
+VERSION = "0.1.0"
+
+logger = structlog.get_logger(__name__)
+
+
+class Application(FastAPI):
+    """FastAPI with the enforcement layer around its finished stack, the part that renders 500s included."""
+
+    admission: Admission
+    clock: Clock
+    settings: Settings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return EnforcementLayer(
+            super().build_middleware_stack(), admission=self.admission, settings=self.settings, clock=self.clock
+        )
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = _completed(super().openapi())
+        return self.openapi_schema
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock | None = None) -> FastAPI:
+    """The application on the database that the settings name. Raises ValueError for settings that cannot work."""
+    settings = settings or get_settings()
+    if settings.database_url is None:
+        raise ValueError("DATABASE_URL is not set. `feature serve` starts the embedded PostgreSQL and sets it.")
+    if problems := settings.production_problems():
+        raise ValueError("ENVIRONMENT=production refuses to start: " + "; ".join(problems))
+    log.configure(settings.log_level, json=settings.is_production)
+    database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
+    app = Application(
+        title="Feature Platform",
+        version=VERSION,
+        description="Plans, quotas, rate limits and usage, exact under load. Errors are RFC 9457 problem documents.",
+        lifespan=_lifespan,
+    )
+    app.settings, app.clock = settings, clock or SystemClock()
+    catalogs, jwt = Catalogs(), JwtService.from_settings(settings)
+    app.admission = Admission(
+        settings=settings,
+        database=database,
+        catalogs=catalogs,
+        credentials=Credentials(jwt),
+        rates=_rate_store(settings, database),
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.catalogs = catalogs
+    app.state.jwt = jwt
+    app.state.passwords = Passwords.from_settings(settings)
+    app.state.errors_url = settings.api_base_url
+    app.state.engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app")
+    app.state.schema_head = ScriptDirectory.from_config(migrate.config("")).get_current_head()
+    install_handlers(app, foreign=UNAVAILABLE, is_unavailable=is_unavailable)
+    for router in (
+        system_routes.router,
+        auth_routes.router,
+        subscription_routes.router,
+        subscription_routes.me_router,
+        usage_routes.router,
+    ):
+        app.include_router(router)
+    if not settings.is_production:
+        app.include_router(mail_routes.router)
+    return app
+
+
+def _rate_store(settings: Settings, database: Database) -> RateStore:
+    if settings.uses_memory_rate_store:
+        return MemoryRateStore()
+    return FallbackRateStore(PostgresRateStore(open_session=database.system), settings.web_processes)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    for reason in await reasons_against(app.state.database, app.state.settings, head=app.state.schema_head):
+        logger.warning("not_ready", reason=reason)
+    yield
+    app.state.passwords.close()
+    await app.state.database.close()
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    """Adds what is the same for every route: the shape of a problem, and who must be signed in."""
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token or an API key."}
+    }
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "401" in operation["responses"] and operation.get("operationId") not in _PUBLIC:
+                operation["security"] = [{"bearer": []}]
+    return document
+
+
+# Answer 401 about what is in their body; they need no credential.
+_PUBLIC: frozenset[str] = frozenset()

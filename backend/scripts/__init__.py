@@ -1,0 +1,1 @@
+"""Scripts that are typed by their path."""
