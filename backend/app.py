@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from backend.auth.api import routes as auth_routes
+from backend.auth.service.auth_service import AuthService
 from backend.auth.service.credentials import Credentials
+from backend.auth.service.registration_service import RegistrationService
 from backend.catalog.service import Catalogs
 from backend.core import log
 from backend.core.clock import Clock, SystemClock
@@ -83,8 +85,10 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     app.state.settings = settings
     app.state.database = database
     app.state.catalogs = catalogs
-    app.state.jwt = jwt
-    app.state.passwords = Passwords.from_settings(settings)
+    passwords = Passwords.from_settings(settings)
+    app.state.passwords = passwords
+    app.state.auth = AuthService(database=database, passwords=passwords, jwt=jwt, settings=settings)
+    app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
     app.state.errors_url = settings.api_base_url
     app.state.engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app")
     app.state.schema_head = ScriptDirectory.from_config(migrate.config("")).get_current_head()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backend.core.errors import PlatformError
+from backend.core.errors import InvalidInput, PlatformError
 
 
 class Unauthenticated(PlatformError):
@@ -23,3 +23,51 @@ class ScopeMissing(PlatformError):
     code = "scope_missing"
     status = 403
     title = "This credential may not do that"
+
+
+class InvalidCredentials(PlatformError):
+    """Address and password do not belong together, or the address is not confirmed; which of them is not told."""
+
+    code = "invalid_credentials"
+    status = 401
+    title = "You are not signed in"
+
+
+class RefreshRefused(PlatformError):
+    """The refresh token is not good; when it was spent before, its whole family is revoked and stays so."""
+
+    code = "refresh_refused"
+    status = 401
+    title = "Sign in again"
+    keeps_writes = True
+
+
+class LinkInvalid(PlatformError):
+    """The link's token is unknown, used or too old."""
+
+    code = "link_invalid"
+    status = 400
+    title = "This link does not work"
+
+
+class TooManyAttempts(PlatformError):
+    """Too many tries in too short a time; waiting is all that helps."""
+
+    code = "too_many_attempts"
+    status = 429
+    title = "Too many attempts"
+
+
+class AddressRefused(InvalidInput):
+    """This is no e-mail address."""
+
+    code = "invalid_input"
+    title = "This is no e-mail address"
+
+
+class KeyUnknown(PlatformError):
+    """No key of yours has this id or prefix."""
+
+    code = "key_unknown"
+    status = 404
+    title = "No such key"

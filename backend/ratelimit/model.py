@@ -13,6 +13,7 @@ from feature_platform.core.gcra import RateLimit
 from backend.core.ids import AccountId
 
 Subject = NewType("Subject", str)
+Address = IPv4Address | IPv6Address
 
 _SCOPE = re.compile(r"[a-z][a-z0-9_]*")
 _SEPARATOR = "|"
@@ -28,7 +29,7 @@ def key_subject(key_id: UUID) -> Subject:
     return Subject(f"key:{key_id}")
 
 
-def address_subject(address: IPv4Address | IPv6Address) -> Subject:
+def address_subject(address: Address) -> Subject:
     """Where an anonymous caller comes from: an IPv4 address, or the /64 of an IPv6 one, which a single caller has."""
     if isinstance(address, IPv4Address):
         return Subject(f"address:{address}")

@@ -16,9 +16,10 @@ _VERSION = text("SELECT version_num FROM alembic_version")
 async def reasons_against(database: Database, settings: Settings, *, head: str) -> list[str]:
     """Why this is not ready; empty when it is. `head` is the newest migration of this code."""
     try:
-        async with database.read() as session:
-            weak = [row.name for row in await session.execute(_DURABILITY) if row.setting in ("off", "local")]
-            revision = await session.scalar(_VERSION)
+        # As the owner: the migrations' own table is none of the application's role.
+        async with database.engine.connect() as connection:
+            weak = [row.name for row in await connection.execute(_DURABILITY) if row.setting in ("off", "local")]
+            revision = await connection.scalar(_VERSION)
     except (SQLAlchemyError, OSError, TimeoutError):
         return ["The database does not answer, or is not migrated: run `feature migrate`."]
     found = []

@@ -50,7 +50,7 @@ class Model(RuleBasedStateMachine):
     loop: asyncio.AbstractEventLoop
 
     def run(self, work: Awaitable[T]) -> T:
-        return self.loop.run_until_complete(work)  # type: ignore[arg-type]
+        return self.loop.run_until_complete(work)
 
     @initialize()
     def begin(self) -> None:

@@ -1,0 +1,109 @@
+"""/v1/auth: becoming a user, signing in and out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from backend.auth.api.cookies import RefreshCookie, WebClient
+from backend.auth.api.deps import CurrentPrincipal, Now
+from backend.auth.api.schemas import EmailBody, LoginBody, Message, RefreshBody, RegisterBody, TokenAnswer, TokenBody
+from backend.auth.api.services import Auth, ClientAddress, Registration
+from backend.auth.errors import (
+    InvalidCredentials,
+    LinkInvalid,
+    RefreshRefused,
+    ScopeMissing,
+    TooManyAttempts,
+    Unauthenticated,
+)
+from backend.core.problem import StrictRoute, problem_responses
+
+router = APIRouter(prefix="/v1/auth", tags=["Sign-in"], route_class=StrictRoute)
+
+UserAgent = Annotated[str | None, Header(include_in_schema=False)]
+
+_SENT = "If the address can be used, a message with a link is on its way to it."
+_CONFIRMED = "Your address is confirmed. You can sign in now."
+
+
+@router.post("/register", status_code=202, responses=problem_responses(TooManyAttempts, body=True))
+async def register(body: RegisterBody, service: Registration, address: ClientAddress, now: Now) -> Message:
+    """Makes a user and sends a link that confirms the address. The answer does not tell whether it was known."""
+    await service.register(email=body.email, password=body.password, address=address, now=now)
+    return Message(message=_SENT)
+
+
+@router.get("/verify-email", responses=problem_responses(LinkInvalid))
+async def open_verification_link(
+    token: Annotated[str, Query(min_length=1, max_length=200)], service: Registration, now: Now
+) -> Message:
+    """Confirms the address of a link."""
+    await service.verify(token=token, now=now)
+    return Message(message=_CONFIRMED)
+
+
+@router.post("/verify-email", responses=problem_responses(LinkInvalid, body=True))
+async def verify_email(body: TokenBody, service: Registration, now: Now) -> Message:
+    """Confirms the address of a link."""
+    await service.verify(token=body.token, now=now)
+    return Message(message=_CONFIRMED)
+
+
+@router.post("/resend-verification", status_code=202, responses=problem_responses(TooManyAttempts, body=True))
+async def resend_verification(body: EmailBody, service: Registration, now: Now) -> Message:
+    """Sends a new link, if the address waits for one."""
+    await service.resend(email=body.email, now=now)
+    return Message(message=_SENT)
+
+
+@router.post("/login", responses=problem_responses(InvalidCredentials, TooManyAttempts, body=True))
+async def login(
+    body: LoginBody,
+    service: Auth,
+    address: ClientAddress,
+    web: WebClient,
+    response: Response,
+    now: Now,
+    user_agent: UserAgent = None,
+) -> TokenAnswer:
+    """A new session."""
+    pair = await service.login(
+        email=body.email, password=body.password, address=address, user_agent=user_agent, now=now
+    )
+    return web.answer(response, pair)
+
+
+@router.post("/sign-in-link", responses=problem_responses(LinkInvalid, TooManyAttempts, body=True))
+async def use_sign_in_link(
+    body: TokenBody,
+    service: Auth,
+    address: ClientAddress,
+    web: WebClient,
+    response: Response,
+    now: Now,
+    user_agent: UserAgent = None,
+) -> TokenAnswer:
+    """A new session for the user of a link that works once."""
+    pair = await service.use_link(token=body.token, address=address, user_agent=user_agent, now=now)
+    return web.answer(response, pair)
+
+
+@router.post("/refresh", responses=problem_responses(RefreshRefused, body=True))
+async def refresh(
+    service: Auth, web: WebClient, response: Response, now: Now, body: RefreshBody, cookie: RefreshCookie = None
+) -> TokenAnswer:
+    """The next pair of tokens. Each refresh token is good once; a retry within ten seconds gets the same pair."""
+    presented = web.presented(body.refresh_token, cookie)
+    return web.answer(response, await service.refresh(refresh_token=presented, now=now))
+
+
+@router.post("/logout", responses=problem_responses(Unauthenticated, ScopeMissing))
+async def logout(
+    request: Request, principal: CurrentPrincipal, service: Auth, web: WebClient, response: Response, now: Now
+) -> Message:
+    """Ends the session of the token that was sent."""
+    if principal.session_id is None:
+        raise ScopeMissing("An API key has no session; revoke the key instead.")
+    await service.logout(session_id=principal.session_id, now=now)
+    web.forget(response)
+    return Message(message="You are signed out.")

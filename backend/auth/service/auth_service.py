@@ -1,0 +1,86 @@
+"""Signing in and out."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from backend.auth.errors import AddressRefused, InvalidCredentials, LinkInvalid
+from backend.auth.service import attempts
+from backend.auth.service.addresses import normal
+from backend.auth.service.attempts import Limit
+from backend.auth.service.sessions import Device, Sessions, TokenPair
+from backend.core.settings import Settings
+from backend.db.models import SignInLink, User
+from backend.db.session import Database
+from backend.ratelimit.model import Address
+from backend.security.jwt_service import JwtService
+from backend.security.passwords import Passwords
+from backend.security.tokens import digest
+
+_QUARTER = 900
+
+
+class AuthService:
+    """Login, refresh, logout and one-time links. Each method is one or more transactions of its own."""
+
+    def __init__(self, *, database: Database, passwords: Passwords, jwt: JwtService, settings: Settings) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._settings = settings
+        self._sessions = Sessions(jwt, lifetime=timedelta(seconds=settings.jwt_refresh_ttl_seconds))
+
+    async def login(
+        self, *, email: str, password: str, address: Address, user_agent: str | None, now: datetime
+    ) -> TokenPair:
+        """A new session. Unknown address, wrong password and unconfirmed address get the same answer in the same time.
+
+        Raises InvalidCredentials, TooManyAttempts.
+        """
+        try:
+            email = normal(email, local=True)
+        except AddressRefused:
+            email = email.strip().lower()[:320]
+        account = Limit(f"login:account:{email}", 10, _QUARTER)
+        network = attempts.of_network("login", address, 30, _QUARTER, allowed=self._settings.rate_limit_allowlist)
+        async with self._database.system() as session:
+            await attempts.take(session, [account, *network])
+            user = await session.scalar(select(User).where(User.email == email, User.deleted_at.is_(None)))
+        matches = await self._passwords.verify(password, user.password_hash if user else None)
+        if user is None or not matches or user.status != "active":
+            raise InvalidCredentials(
+                "Address and password do not belong together, or the address is not confirmed yet."
+            )
+        async with self._database.system() as session:
+            await attempts.clear(session, account.subject)
+            for limit in network:
+                await attempts.give_back(session, limit.subject)
+            return await self._sessions.begin(
+                session, user_id=user.id, device=Device(user_agent, str(address)), now=now
+            )
+
+    async def use_link(self, *, token: str, address: Address, user_agent: str | None, now: datetime) -> TokenPair:
+        """A new session for the user of a one-time link. Raises LinkInvalid, TooManyAttempts."""
+        async with self._database.system() as session:
+            limits = attempts.of_network("link", address, 30, _QUARTER, allowed=self._settings.rate_limit_allowlist)
+            await attempts.take(session, limits)
+        async with self._database.system() as session:
+            link = await session.scalar(
+                select(SignInLink).where(SignInLink.token_hash == digest(token)).with_for_update()
+            )
+            if link is None or link.used_at is not None or link.expires_at <= now:
+                raise LinkInvalid("A sign-in link works once and for a short time. Ask for a new one.")
+            link.used_at = now
+            return await self._sessions.begin(
+                session, user_id=link.user_id, device=Device(user_agent, str(address)), now=now
+            )
+
+    async def refresh(self, *, refresh_token: str, now: datetime) -> TokenPair:
+        """The next pair of tokens; see `Sessions.refresh`. Raises RefreshRefused."""
+        async with self._database.system() as session:
+            return await self._sessions.refresh(session, presented=refresh_token, now=now)
+
+    async def logout(self, *, session_id: UUID, now: datetime) -> None:
+        """Ends one session, at once and everywhere."""
+        async with self._database.system() as session:
+            await self._sessions.end(session, session_id=session_id, now=now, reason="signed out")

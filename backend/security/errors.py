@@ -1,0 +1,9 @@
+"""What can be wrong with a credential, in this layer's words."""
+
+
+class TokenInvalid(Exception):
+    """The token is not one of ours, or not good now. The reason is for logs, never for its holder."""
+
+
+class PasswordRefused(Exception):
+    """The password cannot be chosen. The message says why and what to do."""

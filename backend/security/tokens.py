@@ -1,0 +1,93 @@
+"""Random tokens and keys, their hashes, and the chain of refresh tokens."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+
+from backend.security.errors import TokenInvalid
+
+KeyKind = str
+_PREFIXES: dict[str, str] = {"personal": "fk_live_", "service": "fk_svc_"}
+_SHOWN = 6
+_MAX_KEY = 200
+# A refresh every minute for a month: more steps than that, nobody is owed a distinction.
+_MOST_GENERATIONS = 50_000
+
+
+def new_token() -> str:
+    """256 random bits, for links and first refresh tokens."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> bytes:
+    """What is stored of a token. Tokens are random, so a plain hash cannot be guessed backwards."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key as it is shown once, and the beginning of it that lists show."""
+
+    key: str
+    prefix: str
+
+
+def new_key(kind: KeyKind) -> NewKey:
+    """A key of a kind: `personal` or `service`."""
+    key = _PREFIXES[kind] + secrets.token_urlsafe(32)
+    return NewKey(key, key[: len(_PREFIXES[kind]) + _SHOWN])
+
+
+def is_key(credential: str) -> bool:
+    """Whether a credential has the form of a key rather than of an access token."""
+    return len(credential) <= _MAX_KEY and credential.startswith(tuple(_PREFIXES.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """One link of the chain of one session. Its secret is the HMAC of the one before it."""
+
+    session_id: UUID
+    generation: int
+    secret: str
+
+    def __str__(self) -> str:
+        return f"fr_{self.session_id.hex}.{self.generation}.{self.secret}"
+
+    @property
+    def hash(self) -> bytes:
+        return digest(str(self))
+
+    @classmethod
+    def first(cls, session_id: UUID) -> "RefreshToken":
+        return cls(session_id, 0, new_token())
+
+    @classmethod
+    def parse(cls, text: str) -> "RefreshToken":
+        """Raises TokenInvalid for anything that was never given out in this form."""
+        parts = text.removeprefix("fr_").split(".")
+        if len(text) > _MAX_KEY or not text.startswith("fr_") or len(parts) != 3 or not parts[1].isdecimal():
+            raise TokenInvalid("form")
+        try:
+            token = cls(UUID(hex=parts[0]), int(parts[1]), parts[2])
+        except ValueError as error:
+            raise TokenInvalid("form") from error
+        if str(token) != text or token.generation > _MOST_GENERATIONS:
+            raise TokenInvalid("form")
+        return token
+
+    def successor(self, chain_key: bytes) -> "RefreshToken":
+        """The next link: the same, however often it is asked for."""
+        mac = hmac.new(chain_key, str(self).encode(), hashlib.sha256).digest()
+        secret = base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+        return RefreshToken(self.session_id, self.generation + 1, secret)
+
+    def leads_to(self, newest_hash: bytes, generation: int, chain_key: bytes) -> bool:
+        """Whether the newest link of a session descends from this one: it was genuine, and is spent."""
+        token = self
+        while token.generation < generation:
+            token = token.successor(chain_key)
+        return hmac.compare_digest(token.hash, newest_hash)

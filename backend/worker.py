@@ -1,0 +1,118 @@
+"""The composition root of background work: `python -m backend.worker`.
+
+Any number of workers may run. One that is killed loses nothing: its jobs are taken up by another, and what is done
+in rounds is found again.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+import structlog
+from procrastinate import App
+
+from backend.core import log
+from backend.core.clock import SystemClock
+from backend.core.settings import Settings, get_settings
+from backend.db.embedded import EmbeddedError, database_url
+from backend.db.session import Database
+from backend.jobs import tasks as jobs_tasks
+from backend.jobs.dispatch import dispatch
+from backend.jobs.queue import make_app
+from backend.jobs.rounds import Round, go_round
+from backend.jobs.work import Work
+from backend.ratelimit import tasks as ratelimit_tasks
+from backend.subscription.tasks import settle_all
+from backend.usage.tasks import expire_holds
+
+CONCURRENCY = 4
+GRACE_SECONDS = 8.0
+RESTART_SECONDS = 1.0
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_log = structlog.get_logger(__name__)
+
+# A blueprint can be added to one application only, so there is one in a process; its connector comes with `serve`.
+_app = make_app("")
+_app.add_tasks_from(jobs_tasks.blueprint, namespace="jobs")
+_app.add_tasks_from(ratelimit_tasks.blueprint, namespace="ratelimit")
+
+
+async def serve(work: Work, stopping: asyncio.Event) -> None:
+    """Works until `stopping` is set, then lets running jobs end for a few seconds. Outlives the database's restarts."""
+    rounds = asyncio.create_task(go_round(_rounds(work)))
+    try:
+        while not stopping.is_set():
+            await _serve_queue(work, stopping)
+    finally:
+        rounds.cancel()
+        await asyncio.wait([rounds])
+
+
+async def _serve_queue(work: Work, stopping: asyncio.Event) -> None:
+    """One life of the queue's worker: it ends when asked to, or when it loses the database."""
+    with _app.replace_connector(make_app(work.database.url).connector) as app:
+        queue = asyncio.create_task(_run_queue(app, work))
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait([queue, stop], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        queue.cancel()
+        (error,) = await asyncio.gather(queue, return_exceptions=True)
+    if not stopping.is_set():
+        _log.warning("the queue stopped and is started again", error=repr(error))
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _run_queue(app: App, work: Work) -> None:
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=CONCURRENCY,
+            additional_context=work.as_context(),
+            delete_jobs="successful",
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+        )
+
+
+def _rounds(work: Work) -> Sequence[Round]:
+    database, clock = work.database, work.clock
+    return (
+        Round("outbox", 1.0, lambda: dispatch(database, {}, now=clock.now())),
+        Round("holds", 2.0, lambda: expire_holds(database)),
+        Round("subscriptions", 5.0, lambda: settle_all(database, now=clock.now())),
+    )
+
+
+async def _main(settings: Settings, url: str) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stopping.set)
+    database = Database(url, pool_size=CONCURRENCY + 3, statement_seconds=900)
+    try:
+        await serve(Work(database, settings, SystemClock()), stopping)
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    """Runs until a signal comes. Returns the exit code."""
+    settings = get_settings()
+    log.configure(settings.log_level, json=settings.is_production)
+    if problems := settings.production_problems():
+        _log.error("ENVIRONMENT=production refuses to start", problems=problems)
+        return 1
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    try:
+        with database_url(given, settings.feature_home) as url:
+            asyncio.run(_main(settings, url))
+    except EmbeddedError as error:
+        _log.error("the embedded database cannot be used", error=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
