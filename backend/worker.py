@@ -8,6 +8,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from procrastinate import App
@@ -22,6 +23,8 @@ from backend.jobs.dispatch import dispatch
 from backend.jobs.queue import make_app
 from backend.jobs.rounds import Round, go_round
 from backend.jobs.work import Work
+from backend.mail import tasks as mail_tasks
+from backend.notifications.notices import on_subscription_changed
 from backend.ratelimit import tasks as ratelimit_tasks
 from backend.subscription.tasks import settle_all
 from backend.usage.tasks import expire_holds
@@ -37,6 +40,7 @@ _log = structlog.get_logger(__name__)
 # A blueprint can be added to one application only, so there is one in a process; its connector comes with `serve`.
 _app = make_app("")
 _app.add_tasks_from(jobs_tasks.blueprint, namespace="jobs")
+_app.add_tasks_from(mail_tasks.blueprint, namespace="mail")
 _app.add_tasks_from(ratelimit_tasks.blueprint, namespace="ratelimit")
 
 
@@ -78,8 +82,10 @@ async def _run_queue(app: App, work: Work) -> None:
 
 def _rounds(work: Work) -> Sequence[Round]:
     database, clock = work.database, work.clock
+    app_url = f"{work.settings.frontend_base_url}/app"
+    listeners = {"subscription.changed": partial(on_subscription_changed, app_url=app_url)}
     return (
-        Round("outbox", 1.0, lambda: dispatch(database, {}, now=clock.now())),
+        Round("outbox", 1.0, lambda: dispatch(database, listeners, now=clock.now())),
         Round("holds", 2.0, lambda: expire_holds(database)),
         Round("subscriptions", 5.0, lambda: settle_all(database, now=clock.now())),
     )

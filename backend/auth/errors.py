@@ -71,3 +71,19 @@ class KeyUnknown(PlatformError):
     code = "key_unknown"
     status = 404
     title = "No such key"
+
+
+class UserUnknown(PlatformError):
+    """No user has this address."""
+
+    code = "user_unknown"
+    status = 404
+    title = "No such user"
+
+
+class EmailTaken(PlatformError):
+    """The address belongs to a user; only commands and operators are told."""
+
+    code = "email_taken"
+    status = 409
+    title = "This address has a user"

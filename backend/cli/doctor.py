@@ -20,6 +20,7 @@ from backend.core.settings import Settings, get_settings
 from backend.db import migrate as migrations
 from backend.db.embedded import EmbeddedError
 from backend.db.embedded.binaries import OLDEST_MAJOR
+from backend.security.jwt_service import JwtService
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
@@ -77,6 +78,12 @@ def _machine() -> Iterator[Finding]:
 def _configuration(settings: Settings) -> Iterator[Finding]:
     problems = settings.production_problems()
     yield Finding("settings", ok=not problems, found=settings.environment, cure="; ".join(problems))
+    try:
+        JwtService.from_settings(settings)
+    except (ValueError, OSError) as error:
+        yield _problem("keys", str(error), "Correct JWT_JWK_CURRENT, JWT_JWK_NEXT or JWT_JWK_PREVIOUS")
+    else:
+        yield _ok("keys", "from the settings" if settings.jwt_jwk_current else f"in {settings.feature_home / 'keys'}")
     try:
         document = load(settings.plans_file)
     except InvalidCatalog as error:

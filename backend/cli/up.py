@@ -20,6 +20,7 @@ from backend.cli.output import CommandError, say
 from backend.cli.ports import users_of
 from backend.cli.prepare import ROOT, run_seed
 from backend.cli.serve import API_PORT, WORKER
+from backend.cli.welcome import first_steps
 from backend.core.settings import Settings, get_settings
 from backend.db import migrate as migrations
 
@@ -44,12 +45,12 @@ def up(
     children = Children()
     try:
         with held(settings) as server:
-            _prepare(server)
+            welcome = _prepare(server, settings)
             for part in _parts(server, reload=reload):
                 children.start(part)
             try:
                 if run.wait_until(children, _everything_answers):
-                    say(banner(_lines(settings)))
+                    say(banner([*_lines(settings), *welcome]))
                     run.watch(children, Edits(ROOT / "backend") if reload else None)
             finally:
                 run.end()
@@ -114,9 +115,11 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
         raise CommandError("The web app's packages are not installed. Run `make install`.")
 
 
-def _prepare(server: Server) -> None:
+def _prepare(server: Server, settings: Settings) -> Sequence[BannerLine]:
+    """Schema, plans and, outside production, a way in; what is told of it."""
     migrations.upgrade(server.url)
     run_seed(server)
+    return [] if settings.is_production else first_steps(server, settings)
 
 
 def _parts(server: Server, *, reload: bool) -> Sequence[Part]:

@@ -121,6 +121,8 @@ INSERTS = {
     "sign_in_attempts": "INSERT INTO sign_in_attempts (id, subject, attempted_at) SELECT gen_random_uuid(), 'x', at",
     "usage_event_keys": "INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, recorded_at)"
     " SELECT uuid_send(gen_random_uuid()), :account_id, '', gen_random_uuid(), at",
+    "outgoing_mails": "INSERT INTO outgoing_mails (id, recipient, subject, text_body, html_body, sent_at)"
+    " SELECT gen_random_uuid(), '', '', '', '', at",
     "outbox": "INSERT INTO outbox (id, account_id, topic, payload, dispatched_at)"
     " SELECT gen_random_uuid(), :account_id, 'x', '{}', at",
 }

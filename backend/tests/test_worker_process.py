@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from backend.core.settings import REPOSITORY
 from backend.db.session import Database
@@ -71,24 +72,31 @@ def worker_process(database_url: str, tmp_path: Path) -> Iterator[Worker]:
 async def add_old_attempt_and_job(database: Database, *, left_by_a_dead_worker: bool = False) -> None:
     """Something to forget, and the job that forgets it."""
     async with database.system() as session:
-        connection = await session.connection()
-        await connection.exec_driver_sql(
-            "INSERT INTO sign_in_attempts (id, subject, attempted_at)"
-            " VALUES (gen_random_uuid(), 'login:x', now() - interval '2 days')"
+        await session.execute(
+            text(
+                "INSERT INTO sign_in_attempts (id, subject, attempted_at)"
+                " VALUES (gen_random_uuid(), 'login:x', now() - interval '2 days')"
+            )
         )
         await enqueue(session, "jobs:forget_old", timestamp=0)
         if left_by_a_dead_worker:
-            await connection.exec_driver_sql("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+            await session.execute(text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL"))
 
 
 async def test_it_delivers_jobs_sweeps_and_stops_at_once(database: Database, worker_process: Worker) -> None:
     async with database.system() as session:
         someone = await person(session)
         await upgrade_user_plan(session, someone.user_id, "pro", 30, now=NOW.replace(year=2024))
+        await session.execute(
+            text("INSERT INTO rate_limit_states (key, tat, updated_at) VALUES ('x', 0, now() - interval '2 hours')")
+        )
+        await enqueue(session, "ratelimit:prune", timestamp=0)
     await add_old_attempt_and_job(database)
     worker_process.until(lambda: worker_process.scalar("SELECT count(*) FROM sign_in_attempts") == 0)
+    worker_process.until(lambda: worker_process.scalar("SELECT count(*) FROM rate_limit_states") == 0)
     worker_process.until(lambda: worker_process.scalar("SELECT status FROM user_subscriptions") == "expired")
-    worker_process.until(lambda: worker_process.scalar("SELECT count(*) FROM outbox WHERE dispatched_at IS NULL") == 0)
+    delivered = "SELECT count(*) FROM outgoing_mails WHERE delivery = 'mailbox'"
+    worker_process.until(lambda: worker_process.scalar(delivered) == 1)
     worker_process.until(lambda: worker_process.scalar("SELECT count(*) FROM procrastinate_jobs") == 0)
     code, seconds = worker_process.stop(signal.SIGTERM)
     assert code == 0

@@ -11,7 +11,91 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["health"];
+        /**
+         * Health
+         * @description Whether this process answers; asks nobody else.
+         */
+        get: operations["health_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Healthz
+         * @description The same, under the name that orchestrators know.
+         */
+        get: operations["healthz_healthz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readyz
+         * @description Whether the database answers, is migrated, and keeps what it acknowledges.
+         */
+        get: operations["readyz_readyz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description What this process has counted, for Prometheus.
+         */
+        get: operations["metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/errors/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain Error
+         * @description What an error code means.
+         */
+        get: operations["explain_error_errors__code__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -29,7 +113,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["register"];
+        /**
+         * Register
+         * @description Makes a user and sends a link that confirms the address. The answer does not tell whether it was known.
+         */
+        post: operations["register_v1_auth_register_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -43,9 +131,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Open Verification Link
+         * @description Confirms the address of a link.
+         */
+        get: operations["open_verification_link_v1_auth_verify_email_get"];
         put?: never;
-        post: operations["verify_email"];
+        /**
+         * Verify Email
+         * @description Confirms the address of a link.
+         */
+        post: operations["verify_email_v1_auth_verify_email_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -61,7 +157,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["resend_verification"];
+        /**
+         * Resend Verification
+         * @description Sends a new link, if the address waits for one.
+         */
+        post: operations["resend_verification_v1_auth_resend_verification_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -77,7 +177,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["login"];
+        /**
+         * Login
+         * @description A new session.
+         */
+        post: operations["login_v1_auth_login_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -93,7 +197,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["sign_in_link"];
+        /**
+         * Use Sign In Link
+         * @description A new session for the user of a link that works once.
+         */
+        post: operations["use_sign_in_link_v1_auth_sign_in_link_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -109,7 +217,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["refresh"];
+        /**
+         * Refresh
+         * @description The next pair of tokens. Each refresh token is good once; a retry within ten seconds gets the same pair.
+         */
+        post: operations["refresh_v1_auth_refresh_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -125,23 +237,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["logout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/auth/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["me"];
-        put?: never;
-        post?: never;
+        /**
+         * Logout
+         * @description Ends the session of the token that was sent.
+         */
+        post: operations["logout_v1_auth_logout_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -155,7 +255,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["subscription_me"];
+        /**
+         * Read Subscription
+         * @description The subscription (null on the default plan) and the plan in force.
+         */
+        get: operations["read_subscription_v1_subscription_me_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -171,9 +275,133 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: operations["subscription_usage"];
+        /**
+         * Read Usage
+         * @description Usage of the current period, its limits, and every meter in its window.
+         */
+        get: operations["read_usage_v1_subscription_usage_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscription/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Plans
+         * @description All plans on sale, in order of rank. Needs no sign-in.
+         */
+        get: operations["list_plans_v1_subscription_plans_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscription/plans/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Plan
+         * @description One plan on sale. Needs no sign-in.
+         */
+        get: operations["read_plan_v1_subscription_plans__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscription/rate-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Rate Limits
+         * @description How many requests the plan in force lets pass.
+         */
+        get: operations["read_rate_limits_v1_subscription_rate_limits_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Me
+         * @description Who is signed in, for which account, on which plan.
+         */
+        get: operations["read_me_v1_auth_me_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ping
+         * @description An example of a metered endpoint: needs the feature `api_access` and costs one `api_calls`.
+         */
+        get: operations["ping_v1_ping_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check
+         * @description What consuming would answer now; always 200, with `allowed`. Spends nothing.
+         */
+        post: operations["check_v1_usage_check_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -189,7 +417,111 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["consume"];
+        /**
+         * Consume
+         * @description Spends an amount if it fits, durably. With a key, a repetition spends nothing and gets the first answer.
+         */
+        post: operations["consume_v1_usage_consume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage/reserve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reserve
+         * @description Sets an amount aside for a long job; commit what it took, or release it. It comes back when `ttl` has passed.
+         */
+        post: operations["reserve_v1_usage_reserve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage/reservations/{reservation_id}/commit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Commit
+         * @description Counts what the job really took; without an amount, all that was set aside.
+         */
+        post: operations["commit_v1_usage_reservations__reservation_id__commit_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage/reservations/{reservation_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release
+         * @description Gives back all that was set aside.
+         */
+        post: operations["release_v1_usage_reservations__reservation_id__release_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage/reservations/{reservation_id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Extend
+         * @description Moves the end of an open reservation to `ttl` seconds from now.
+         */
+        post: operations["extend_v1_usage_reservations__reservation_id__extend_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dev/mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Mail
+         * @description Outgoing mail as JSON, and as a page for browsers.
+         */
+        get: operations["read_mail_dev_mail_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -200,11 +532,634 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Fix: {
-            kind: string;
+        /**
+         * AccountSchema
+         * @description The acting account; `time_zone` is the one in which its days and periods begin.
+         */
+        AccountSchema: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "personal" | "team";
+            /** Name */
+            name: string;
+            /** Time Zone */
+            time_zone: string;
+        };
+        /**
+         * CommitBody
+         * @description What was really used; without an amount, all that was set aside.
+         */
+        CommitBody: {
+            /** Account Id */
+            account_id?: string | null;
+            /** Amount */
+            amount?: number | null;
+        };
+        /**
+         * DecisionAnswer
+         * @description Whether it is allowed, and by which numbers. `limit` and `remaining` of null are unlimited.
+         */
+        DecisionAnswer: {
+            /** Allowed */
+            allowed: boolean;
+            /** Code */
+            code: string;
+            /** Meter */
+            meter: string;
+            /** Limit */
+            limit: number | null;
+            /** Used */
+            used: number;
+            /** Held */
+            held: number;
+            /** Remaining */
+            remaining: number | null;
+            /** Resets At */
+            resets_at: string | null;
+            /** Retry After */
+            retry_after: number | null;
+            /** Plan */
+            plan: string | null;
+            /** Decision Id */
+            decision_id: string | null;
+            /** Fixes */
+            fixes: components["schemas"]["FixAnswer"][];
+        };
+        /**
+         * EmailBody
+         * @description An address.
+         */
+        EmailBody: {
+            /** Email */
+            email: string;
+        };
+        /**
+         * ExtendBody
+         * @description Seconds from now.
+         */
+        ExtendBody: {
+            /** Account Id */
+            account_id?: string | null;
+            /**
+             * Ttl
+             * @default 300
+             */
+            ttl: number;
+        };
+        /**
+         * ExtensionAnswer
+         * @description The new end of a reservation.
+         */
+        ExtensionAnswer: {
+            /**
+             * Reservation Id
+             * Format: uuid
+             */
+            reservation_id: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * FixAnswer
+         * @description One way to go on after a refusal.
+         */
+        FixAnswer: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "upgrade" | "wait" | "raise_cap" | "release" | "subscribe" | "contact";
+            /** Text */
             text: string;
+            /** Plan */
             plan?: string | null;
-            until?: string | null;
+            /** Url */
+            url?: string | null;
+            /** At */
+            at?: string | null;
+        };
+        /**
+         * Health
+         * @description This process answers.
+         */
+        Health: {
+            /**
+             * Status
+             * @default ok
+             * @constant
+             */
+            status: "ok";
+            /** Environment */
+            environment: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * LoginBody
+         * @description Address and password.
+         */
+        LoginBody: {
+            /** Email */
+            email: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * Mail
+         * @description One message.
+         */
+        Mail: {
+            /** To */
+            to: string;
+            /** Subject */
+            subject: string;
+            /** Text */
+            text: string;
+            /** Html */
+            html: string;
+            /** Links */
+            links: string[];
+            /**
+             * Sent At
+             * Format: date-time
+             */
+            sent_at: string;
+        };
+        /**
+         * Mailbox
+         * @description Messages, newest first.
+         */
+        Mailbox: {
+            /** Items */
+            items: components["schemas"]["Mail"][];
+        };
+        /**
+         * MeResponse
+         * @description Who is signed in, for which account, on which plan.
+         */
+        MeResponse: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Email */
+            email: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "unverified" | "active" | "suspended" | "deleted";
+            /** Roles */
+            roles: string[];
+            /** Mfa Enabled */
+            mfa_enabled: boolean;
+            account: components["schemas"]["AccountSchema"];
+            subscription: components["schemas"]["UserSubscriptionSchema"] | null;
+            plan: components["schemas"]["PlanNameSchema"];
+        };
+        /**
+         * Message
+         * @description What happened, in a sentence.
+         */
+        Message: {
+            /** Message */
+            message: string;
+        };
+        /**
+         * MeterUsageSchema
+         * @description One meter in its present window, in base units.
+         */
+        MeterUsageSchema: {
+            /** Meter */
+            meter: string;
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string;
+            /** Display Unit */
+            display_unit: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "counter" | "gauge";
+            /**
+             * Window
+             * @enum {string}
+             */
+            window: "day" | "period" | "none";
+            /** Used */
+            used: number;
+            /** Held */
+            held: number;
+            /** Limit */
+            limit: number | null;
+            /** Remaining */
+            remaining: number | null;
+            /** Resets At */
+            resets_at: string | null;
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            projection: components["schemas"]["ProjectionSchema"] | null;
+        };
+        /**
+         * PingAnswer
+         * @description What a metered call answers.
+         */
+        PingAnswer: {
+            /** Message */
+            message: string;
+            decision: components["schemas"]["DecisionAnswer"];
+        };
+        /**
+         * PlanDetailResponse
+         * @description One plan.
+         */
+        PlanDetailResponse: {
+            plan: components["schemas"]["SubscriptionPlanSchema"];
+        };
+        /**
+         * PlanListResponse
+         * @description All plans on sale, in order of rank.
+         */
+        PlanListResponse: {
+            /** Plans */
+            plans: components["schemas"]["SubscriptionPlanSchema"][];
+        };
+        /**
+         * PlanNameSchema
+         * @description Which plan.
+         */
+        PlanNameSchema: {
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+        };
+        /**
+         * ProjectionSchema
+         * @description Where `used` will be when the window ends, at the pace so far; `limit_at` is when it would reach the limit.
+         */
+        ProjectionSchema: {
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Limit At */
+            limit_at: string | null;
+        };
+        /**
+         * QuotaLimitsSchema
+         * @description The limits of the described quotas; null is unlimited. Jobs and minutes a period, calls a day, megabytes.
+         */
+        QuotaLimitsSchema: {
+            /** Jobs */
+            jobs: number | null;
+            /** Storage */
+            storage: number | null;
+            /** Api Calls */
+            api_calls: number | null;
+            /** Compute Minutes */
+            compute_minutes: number | null;
+        };
+        /**
+         * QuotaSchema
+         * @description What a plan contains of a meter, in base units; null is unlimited, 0 is nothing.
+         */
+        QuotaSchema: {
+            /** Meter */
+            meter: string;
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string;
+            /** Limit */
+            limit: number | null;
+            /**
+             * Window
+             * @enum {string}
+             */
+            window: "day" | "period" | "none";
+        };
+        /**
+         * RateLimitInfo
+         * @description Requests a minute before and after the plan's multiplier, and each scope in full.
+         */
+        RateLimitInfo: {
+            /** Base Limit */
+            base_limit: number | null;
+            /** Multiplier */
+            multiplier: number;
+            /** Effective Limit */
+            effective_limit: number | null;
+            /** Plan Name */
+            plan_name: string;
+            /** Scopes */
+            scopes: {
+                [key: string]: components["schemas"]["RateLimitSchema"];
+            };
+        };
+        /**
+         * RateLimitSchema
+         * @description `requests` every `per_seconds`, of which `burst` may come at once.
+         */
+        RateLimitSchema: {
+            /** Requests */
+            requests: number;
+            /** Per Seconds */
+            per_seconds: number;
+            /** Burst */
+            burst: number;
+        };
+        /**
+         * Readiness
+         * @description Whether requests may be sent here; `reasons` say why not.
+         */
+        Readiness: {
+            /** Ready */
+            ready: boolean;
+            /** Reasons */
+            reasons: string[];
+        };
+        /**
+         * RefreshBody
+         * @description The refresh token; left out where it comes as a cookie.
+         */
+        RefreshBody: {
+            /** Refresh Token */
+            refresh_token?: string | null;
+        };
+        /**
+         * RegisterBody
+         * @description A new user. The password has 12 to 128 characters, of any kind.
+         */
+        RegisterBody: {
+            /** Email */
+            email: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * ReleaseBody
+         * @description Nothing but whose reservation it is.
+         */
+        ReleaseBody: {
+            /** Account Id */
+            account_id?: string | null;
+        };
+        /**
+         * ReservationAnswer
+         * @description An open reservation.
+         */
+        ReservationAnswer: {
+            /**
+             * Reservation Id
+             * Format: uuid
+             */
+            reservation_id: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            decision: components["schemas"]["DecisionAnswer"];
+        };
+        /**
+         * ReserveBody
+         * @description What is set aside, for `ttl` seconds.
+         */
+        ReserveBody: {
+            /** Account Id */
+            account_id?: string | null;
+            /** Meter */
+            meter: string;
+            /** Amount */
+            amount: number;
+            /**
+             * Ttl
+             * @default 300
+             */
+            ttl: number;
+        };
+        /**
+         * SettlementAnswer
+         * @description How a reservation ended; `uncounted` is shown and never billed.
+         */
+        SettlementAnswer: {
+            /**
+             * Reservation Id
+             * Format: uuid
+             */
+            reservation_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "committed" | "released" | "expired";
+            /** Counted */
+            counted: number;
+            /** Uncounted */
+            uncounted: number;
+            decision: components["schemas"]["DecisionAnswer"];
+        };
+        /**
+         * SpendBody
+         * @description What is spent. Of a counter from 1; of a level any amount but 0, negative ones with a service key.
+         */
+        SpendBody: {
+            /** Account Id */
+            account_id?: string | null;
+            /** Meter */
+            meter: string;
+            /** Amount */
+            amount: number;
+            /** Idempotency Key */
+            idempotency_key?: string | null;
+            /** Properties */
+            properties?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * SubscriptionPlanSchema
+         * @description A version of a plan. In the four `max_…` values null is unlimited and 0 is nothing.
+         */
+        SubscriptionPlanSchema: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+            /** Description */
+            description: string;
+            /** Price Cents */
+            price_cents: number;
+            /** Currency */
+            currency: string;
+            /** Billing Period */
+            billing_period: ("monthly" | "yearly") | null;
+            /** Features */
+            features: {
+                [key: string]: boolean;
+            };
+            /** Rate Limit Multiplier */
+            rate_limit_multiplier: number;
+            /** Rate Limits */
+            rate_limits: {
+                [key: string]: components["schemas"]["RateLimitSchema"];
+            };
+            /** Max Jobs Per Month */
+            max_jobs_per_month: number | null;
+            /** Max Storage Mb */
+            max_storage_mb: number | null;
+            /** Max Api Calls Per Day */
+            max_api_calls_per_day: number | null;
+            /** Max Compute Minutes Per Month */
+            max_compute_minutes_per_month: number | null;
+            /** Quotas */
+            quotas: components["schemas"]["QuotaSchema"][];
+            /** Is Active */
+            is_active: boolean;
+        };
+        /**
+         * SubscriptionResponse
+         * @description The subscription, null on the default plan, and the plan in force.
+         */
+        SubscriptionResponse: {
+            subscription: components["schemas"]["UserSubscriptionSchema"] | null;
+            plan: components["schemas"]["SubscriptionPlanSchema"];
+        };
+        /**
+         * TokenAnswer
+         * @description Tokens. `refresh_token` is null where it was set as a cookie.
+         */
+        TokenAnswer: {
+            /** Access Token */
+            access_token: string;
+            /** Refresh Token */
+            refresh_token: string | null;
+            /**
+             * Token Type
+             * @default bearer
+             * @constant
+             */
+            token_type: "bearer";
+            /** Expires In */
+            expires_in: number;
+        };
+        /**
+         * TokenBody
+         * @description The token of a link.
+         */
+        TokenBody: {
+            /** Token */
+            token: string;
+        };
+        /**
+         * UsageResponse
+         * @description Usage of the current period, its limits, and every meter.
+         */
+        UsageResponse: {
+            usage: components["schemas"]["UserUsageSchema"];
+            limits: components["schemas"]["QuotaLimitsSchema"];
+            /** Meters */
+            meters: components["schemas"]["MeterUsageSchema"][];
+        };
+        /**
+         * UserSubscriptionSchema
+         * @description A subscription as it is now.
+         */
+        UserSubscriptionSchema: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+            /**
+             * Plan Id
+             * Format: uuid
+             */
+            plan_id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "trial" | "active" | "past_due" | "cancelled" | "expired" | "incomplete" | "paused";
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Cancelled At */
+            cancelled_at: string | null;
+            /**
+             * Current Period Start
+             * Format: date-time
+             */
+            current_period_start: string;
+            /**
+             * Current Period End
+             * Format: date-time
+             */
+            current_period_end: string;
+            /** Trial End */
+            trial_end: string | null;
+            /** Cancel At Period End */
+            cancel_at_period_end: boolean;
+        };
+        /**
+         * UserUsageSchema
+         * @description Usage of one period in whole units, rounded up.
+         */
+        UserUsageSchema: {
+            /**
+             * Period Start
+             * Format: date-time
+             */
+            period_start: string;
+            /**
+             * Period End
+             * Format: date-time
+             */
+            period_end: string;
+            /** Api Calls */
+            api_calls: number;
+            /** Jobs Created */
+            jobs_created: number;
+            /** Storage Used Mb */
+            storage_used_mb: number;
+            /** Compute Minutes */
+            compute_minutes: number;
         };
         Problem: {
             type: string;
@@ -214,179 +1169,6 @@ export interface components {
             instance: string;
             code: string;
             request_id: string;
-            meter?: string | null;
-            used?: number | null;
-            limit?: number | null;
-            requested?: number | null;
-            resets_at?: string | null;
-            retry_after?: number | null;
-            retryable?: boolean | null;
-            fixes?: components["schemas"]["Fix"][];
-            upgrade_url?: string | null;
-        };
-        Health: {
-            status: string;
-            environment: string;
-            version?: string;
-        };
-        Credentials: {
-            /** Format: email */
-            email: string;
-            password: string;
-        };
-        EmailAddress: {
-            /** Format: email */
-            email: string;
-        };
-        Token: {
-            token: string;
-        };
-        Message: {
-            message: string;
-        };
-        RefreshRequest: {
-            refresh_token?: string | null;
-        };
-        TokenPair: {
-            access_token: string;
-            refresh_token: string | null;
-            token_type: string;
-            expires_in: number;
-        };
-        SecondFactorNeeded: {
-            /** @constant */
-            requires_2fa: true;
-            challenge_id: string;
-        };
-        Account: {
-            /** Format: uuid */
-            id: string;
-            /** @enum {string} */
-            kind: "personal" | "team";
-            name: string;
-            time_zone: string;
-        };
-        PlanName: {
-            name: string;
-            display_name: string;
-        };
-        Subscription: {
-            /** Format: uuid */
-            id: string;
-            /** Format: uuid */
-            user_id: string;
-            /** Format: uuid */
-            plan_id: string;
-            /** @enum {string} */
-            status: "trial" | "active" | "past_due" | "cancelled" | "expired" | "incomplete" | "paused";
-            /** Format: date-time */
-            started_at: string;
-            expires_at: string | null;
-            cancelled_at: string | null;
-            /** Format: date-time */
-            current_period_start: string;
-            /** Format: date-time */
-            current_period_end: string;
-            trial_end: string | null;
-            cancel_at_period_end: boolean;
-        };
-        Plan: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            display_name: string;
-            description: string | null;
-            price_cents: number;
-            currency: string;
-            billing_period: ("monthly" | "yearly") | null;
-            features: {
-                [key: string]: boolean;
-            };
-        };
-        Me: {
-            /** Format: uuid */
-            id: string;
-            email: string;
-            /** @enum {string} */
-            status: "unverified" | "active" | "suspended" | "deleted";
-            roles: string[];
-            mfa_enabled: boolean;
-            account: components["schemas"]["Account"];
-            subscription: components["schemas"]["Subscription"] | null;
-            plan: components["schemas"]["PlanName"];
-        };
-        SubscriptionResponse: {
-            subscription: components["schemas"]["Subscription"] | null;
-            plan: components["schemas"]["Plan"];
-        };
-        Projection: {
-            low: number;
-            high: number;
-            /** Format: date-time */
-            at: string;
-            limit_at: string | null;
-        };
-        MeterUsage: {
-            meter: string;
-            name: string;
-            unit: string;
-            display_unit?: string | null;
-            /** @enum {string} */
-            kind: "counter" | "gauge";
-            /** @enum {string} */
-            window: "day" | "period" | "none";
-            used: number;
-            held: number;
-            limit: number | null;
-            remaining: number | null;
-            resets_at: string | null;
-            /** Format: date-time */
-            as_of: string;
-            projection: components["schemas"]["Projection"] | null;
-        };
-        PeriodUsage: {
-            /** Format: date-time */
-            period_start: string;
-            /** Format: date-time */
-            period_end: string;
-            api_calls: number;
-            jobs_created: number;
-            storage_used_mb: number;
-            compute_minutes: number;
-        };
-        QuotaLimits: {
-            jobs: number | null;
-            storage: number | null;
-            api_calls: number | null;
-            compute_minutes: number | null;
-        };
-        UsageResponse: {
-            usage: components["schemas"]["PeriodUsage"];
-            limits: components["schemas"]["QuotaLimits"];
-            meters: components["schemas"]["MeterUsage"][];
-        };
-        SpendRequest: {
-            meter: string;
-            amount: number;
-            account_id?: string | null;
-            idempotency_key?: string | null;
-            properties?: {
-                [key: string]: unknown;
-            } | null;
-        };
-        Decision: {
-            allowed: boolean;
-            code: string | null;
-            meter: string;
-            limit: number | null;
-            used: number;
-            held: number;
-            remaining: number | null;
-            resets_at: string | null;
-            retry_after: number | null;
-            plan: string;
-            decision_id: string | null;
-            fixes: components["schemas"]["Fix"][];
         };
     };
     responses: never;
@@ -397,7 +1179,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    health: {
+    health_health_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -406,7 +1188,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -417,29 +1199,105 @@ export interface operations {
             };
         };
     };
-    register: {
+    healthz_healthz_get: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Credentials"];
-            };
-        };
+        requestBody?: never;
         responses: {
-            /** @description Done */
-            202: {
+            /** @description Successful Response */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Message"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description Refused */
+        };
+    };
+    readyz_readyz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+        };
+    };
+    explain_error_errors__code__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description `not_found`: Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -448,8 +1306,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
-            429: {
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -459,7 +1317,7 @@ export interface operations {
             };
         };
     };
-    verify_email: {
+    register_v1_auth_register_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -468,12 +1326,12 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Token"];
+                "application/json": components["schemas"]["RegisterBody"];
             };
         };
         responses: {
-            /** @description Done */
-            200: {
+            /** @description Successful Response */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -481,7 +1339,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Refused */
+            /** @description `malformed_body`: The body is not acceptable JSON */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -490,7 +1348,25 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -499,8 +1375,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
+            /** @description `too_many_attempts`: Too many attempts */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -510,7 +1395,56 @@ export interface operations {
             };
         };
     };
-    resend_verification: {
+    open_verification_link_v1_auth_verify_email_get: {
+        parameters: {
+            query: {
+                token: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description `link_invalid`: This link does not work */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_email_v1_auth_verify_email_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -519,11 +1453,80 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["EmailAddress"];
+                "application/json": components["schemas"]["TokenBody"];
             };
         };
         responses: {
-            /** @description Done */
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description `link_invalid`: This link does not work; `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resend_verification_v1_auth_resend_verification_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -532,7 +1535,34 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Refused */
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -541,8 +1571,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
+            /** @description `too_many_attempts`: Too many attempts */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -552,29 +1591,40 @@ export interface operations {
             };
         };
     };
-    login: {
+    login_v1_auth_login_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "X-Feature-Client"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["LoginBody"];
             };
         };
         responses: {
-            /** @description Done */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"] | components["schemas"]["SecondFactorNeeded"];
+                    "application/json": components["schemas"]["TokenAnswer"];
                 };
             };
-            /** @description Refused */
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_credentials`: You are not signed in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -583,8 +1633,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts`: Too many attempts */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -594,30 +1680,32 @@ export interface operations {
             };
         };
     };
-    sign_in_link: {
+    use_sign_in_link_v1_auth_sign_in_link_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "X-Feature-Client"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Token"];
+                "application/json": components["schemas"]["TokenBody"];
             };
         };
         responses: {
-            /** @description Done */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["TokenAnswer"];
                 };
             };
-            /** @description Refused */
-            401: {
+            /** @description `link_invalid`: This link does not work; `malformed_body`: The body is not acceptable JSON */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -625,8 +1713,44 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts`: Too many attempts */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -636,29 +1760,40 @@ export interface operations {
             };
         };
     };
-    refresh: {
+    refresh_v1_auth_refresh_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "X-Feature-Client"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshRequest"];
+                "application/json": components["schemas"]["RefreshBody"];
             };
         };
         responses: {
-            /** @description Done */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["TokenAnswer"];
                 };
             };
-            /** @description Refused */
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `refresh_refused`: Sign in again */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -667,8 +1802,35 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
-            429: {
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -678,16 +1840,18 @@ export interface operations {
             };
         };
     };
-    logout: {
+    logout_v1_auth_logout_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "X-Feature-Client"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -696,7 +1860,7 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description Refused */
+            /** @description `unauthenticated`: Sign in */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -705,172 +1869,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description Refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    subscription_me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SubscriptionResponse"];
-                };
-            };
-            /** @description Refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    subscription_usage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UsageResponse"];
-                };
-            };
-            /** @description Refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    consume: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SpendRequest"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Decision"];
-                };
-            };
-            /** @description Refused */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused */
-            402: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused */
+            /** @description `scope_missing`: This credential may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -879,16 +1878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Refused */
+            /** @description `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -897,7 +1887,392 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_subscription_v1_subscription_me_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionResponse"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_usage_v1_subscription_usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageResponse"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_plans_v1_subscription_plans_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanListResponse"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_plan_v1_subscription_plans__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetailResponse"];
+                };
+            };
+            /** @description `plan_not_found`: No such plan */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_rate_limits_v1_subscription_rate_limits_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimitInfo"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_me_v1_auth_me_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeResponse"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ping_v1_ping_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PingAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded`: The plan's limit is reached */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `feature_not_in_plan`: Your plan does not include this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -906,7 +2281,761 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Refused */
+            /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_v1_usage_check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpendBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded`: The plan's limit is reached */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    consume_v1_usage_consume_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key: the same effect, once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpendBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded`: The plan's limit is reached */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_conflict`: This idempotency key was used for something else */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reserve_v1_usage_reserve_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key: the same effect, once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReserveBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReservationAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `quota_exceeded`: The plan's limit is reached */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request_in_progress`: The first request with this key is still running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `meter_unknown`: No such meter; `idempotency_key_reused`: This Idempotency-Key was used for another request; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests; `concurrency_limited`: Too many jobs in flight */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    commit_v1_usage_reservations__reservation_id__commit_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CommitBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettlementAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `reservation_unknown`: No such reservation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `reservation_settled`: This reservation is settled */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release_v1_usage_reservations__reservation_id__release_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReleaseBody"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettlementAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `reservation_unknown`: No such reservation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `reservation_settled`: This reservation is settled */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    extend_v1_usage_reservations__reservation_id__extend_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reservation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExtendBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExtensionAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `reservation_unknown`: No such reservation */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `reservation_settled`: This reservation is settled */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_mail_dev_mail_get: {
+        parameters: {
+            query?: {
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mailbox"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -9,6 +9,7 @@ export function meter(changes: Partial<MeterUsage> = {}): MeterUsage {
     meter: 'jobs',
     name: 'Jobs',
     unit: 'job',
+    display_unit: null,
     kind: 'counter',
     window: 'period',
     used: 4,

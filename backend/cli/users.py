@@ -1,0 +1,108 @@
+"""`feature user`: people who sign in."""
+
+import asyncio
+import getpass
+import sys
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from backend.auth.service.addresses import normal
+from backend.auth.service.operators import SUPERADMIN, create_active_user, find_user, grant_role
+from backend.cli.output import CommandError, Json, data, data_json
+from backend.cli.work import in_database
+from backend.core.settings import get_settings
+from backend.db.session import SystemSession
+from backend.security.errors import PasswordRefused
+from backend.security.passwords import Passwords, ensure_acceptable
+from backend.subscription.service import upgrade_user_plan
+
+Email = Annotated[str, typer.Argument(help="The address that they sign in with.")]
+
+app = typer.Typer(help="Users: create, set-superadmin, set-plan.", no_args_is_help=True)
+
+
+@app.command("create")
+def create(
+    email: Email,
+    superadmin: Annotated[bool, typer.Option("--superadmin", help="May do everything.")] = False,
+    json: Json = False,
+) -> None:
+    """Makes a user who may sign in at once. The password is read from stdin."""
+    address = normal(email, local=True)
+    password_hash = asyncio.run(_hashed(_read_password(), address))
+
+    async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
+        roles = [SUPERADMIN] if superadmin else []
+        await create_active_user(session, email=address, password_hash=password_hash, roles=roles, now=now)
+        user = await find_user(session, email=address)
+        return {"id": str(user.id), "email": user.email, "account_id": str(user.personal_account_id)}
+
+    _show(in_database(work), json=json)
+
+
+@app.command("set-superadmin")
+def set_superadmin(email: Email, json: Json = False) -> None:
+    """Lets a user do everything."""
+
+    async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
+        user = await find_user(session, email=email)
+        await grant_role(session, user_id=user.id, role=SUPERADMIN)
+        return {"id": str(user.id), "email": user.email, "is_superadmin": True}
+
+    _show(in_database(work), json=json)
+
+
+@app.command("set-plan")
+def set_plan(
+    email: Email,
+    plan: Annotated[str, typer.Argument(help="The plan's name.")],
+    days: Annotated[int, typer.Option(help="For how long, from now.")] = 30,
+    json: Json = False,
+) -> None:
+    """Puts a user's account on a plan from now on, without a trial and without a charge."""
+
+    async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
+        user = await find_user(session, email=email)
+        found = await upgrade_user_plan(session, user.id, plan, days, now=now)
+        return {
+            "email": user.email,
+            "plan_name": found.plan_name,
+            "status": found.status,
+            "subscription_id": str(found.subscription_id) if found.subscription_id else None,
+            "expires_at": found.expires_at.isoformat() if found.expires_at else None,
+        }
+
+    _show(in_database(work), json=json)
+
+
+async def _hashed(password: str, email: str) -> str:
+    try:
+        ensure_acceptable(password, email=email)
+    except PasswordRefused as error:
+        raise CommandError(str(error)) from error
+    passwords = Passwords.from_settings(get_settings())
+    try:
+        return await passwords.hash(password)
+    finally:
+        passwords.close()
+
+
+def _read_password() -> str:
+    """One line of stdin; a terminal is asked, and does not show what is typed. Raises CommandError."""
+    if sys.stdin.isatty():
+        return getpass.getpass("Password: ", stream=sys.stderr)
+    try:
+        line = sys.stdin.buffer.readline().decode()
+    except UnicodeDecodeError as error:
+        raise CommandError("The password on stdin is not UTF-8.") from error
+    return line.removesuffix("\n").removesuffix("\r")
+
+
+def _show(found: dict[str, Any], *, json: bool) -> None:
+    if json:
+        data_json(found)
+        return
+    for name, value in found.items():
+        data(f"{name}: {'' if value is None else value}")
