@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from backend.mail.message import Link, as_html, as_text
 
 _MAILBOX_PAGE = 50
 _SMTP_SECONDS = 20
+_SMTPS = 465  # TLS from the first byte on (RFC 8314)
 
 
 async def send(
@@ -65,7 +67,7 @@ async def deliver(database: Database, settings: Settings, *, mail_id: UUID, now:
 
 async def _transmit(settings: Settings, mail: OutgoingMail) -> None:
     message = EmailMessage()
-    message["From"] = f"{settings.email_from_name} <{settings.email_from_address}>"
+    message["From"] = Address(settings.email_from_name, addr_spec=settings.email_from_address)
     message["To"] = mail.recipient
     message["Subject"] = mail.subject
     message["Message-ID"] = f"<{mail.id}@{settings.email_from_address.rpartition('@')[2]}>"
@@ -77,6 +79,7 @@ async def _transmit(settings: Settings, mail: OutgoingMail) -> None:
         port=settings.smtp_port,
         username=settings.smtp_user,
         password=settings.smtp_pass.get_secret_value() if settings.smtp_pass else None,
-        start_tls=settings.smtp_use_tls,
+        use_tls=settings.smtp_use_tls and settings.smtp_port == _SMTPS,
+        start_tls=settings.smtp_use_tls and settings.smtp_port != _SMTPS,
         timeout=_SMTP_SECONDS,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,22 +40,24 @@ class AccessClaims:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A P-256 key pair with the id under which tokens name it."""
+    """A P-256 key pair with the id under which tokens name it, and the time since when it signs, if that is known."""
 
     kid: str
     private: ec.EllipticCurvePrivateKey
+    since: datetime | None = None
 
     @classmethod
     def from_jwk(cls, text: str) -> "SigningKey":
-        """Reads a private JWK. Raises ValueError for anything else."""
+        """Reads a private JWK; its member `iat` (seconds since 1970) says since when it signs. Raises ValueError."""
         try:
             jwk = json.loads(text)
             key = ECAlgorithm.from_jwk(jwk)
-        except (ValueError, TypeError, jwt.InvalidKeyError) as error:
+            since = datetime.fromtimestamp(jwk["iat"], UTC) if "iat" in jwk else None
+        except (ValueError, TypeError, OverflowError, OSError, jwt.InvalidKeyError) as error:
             raise ValueError("not a JWK of a P-256 key") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
             raise ValueError("not a private JWK of a P-256 key")
-        return cls(str(jwk.get("kid") or _thumbprint(key)), key)
+        return cls(str(jwk.get("kid") or _thumbprint(key)), key, since)
 
     @property
     def secret(self) -> bytes:
@@ -86,16 +88,24 @@ class JwtService:
         self._current = current
         self._previous_kid = previous.kid if previous else None
         self._keys = {key.kid: key for key in (previous, following, current) if key is not None}
+        others = [key for key in self._keys.values() if key.kid != current.kid]
+        self._chain_keys = tuple(_derived(key.secret) for key in (current, *others))
         self._issuer = issuer
         self._audience = audience
         self.access_ttl = access_ttl
         self._previous_grace = previous_grace
+        self._rotated_at = current.since
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "JwtService":
-        """Keys from the settings; in development the current one is made on first run, in FEATURE_HOME."""
+        """Keys from the settings; in development the current one is made on first run, in FEATURE_HOME.
+
+        Raises ValueError for a key that cannot be read, and in production without one.
+        """
         if settings.jwt_jwk_current is not None:
             current = settings.jwt_jwk_current.get_secret_value()
+        elif settings.is_production:
+            raise ValueError("JWT_JWK_CURRENT is not set: the key made on first run is for development")
         else:
             current = load_or_create(Path(settings.feature_home, "keys", "jwt.jwk"), new_jwk)
         return cls(
@@ -109,10 +119,9 @@ class JwtService:
         )
 
     @property
-    def chain_keys(self) -> list[bytes]:
+    def chain_keys(self) -> Sequence[bytes]:
         """Secrets for the chains of refresh tokens, the one to continue chains with first."""
-        keys = [self._current, *(key for key in self._keys.values() if key.kid != self._current.kid)]
-        return [_derived(key.secret) for key in keys]
+        return self._chain_keys
 
     def issue_access(self, user_id: UserId, session_id: UUID, *, now: datetime) -> str:
         """A token for one user in one session, good for `access_ttl`."""
@@ -148,9 +157,15 @@ class JwtService:
             raise TokenInvalid(type(error).__name__) from error
         if not found.issued_at - _LEEWAY <= now < found.expires_at:
             raise TokenInvalid("time")
-        if key.kid == self._previous_kid and now - found.issued_at > self._previous_grace:
+        if key.kid == self._previous_kid and not self._is_in_grace(now):
             raise TokenInvalid("key")
         return found
+
+    def _is_in_grace(self, now: datetime) -> bool:
+        """Whether the previous key is still good. A current key that does not say since when: since it was first asked."""
+        if self._rotated_at is None:
+            self._rotated_at = now
+        return now - self._rotated_at <= self._previous_grace
 
     def _key_of(self, token: str) -> SigningKey:
         """The key that the header names, among ours: `jku`, `jwk` and `x5u` are not looked at."""

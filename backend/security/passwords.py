@@ -75,6 +75,8 @@ class Passwords:
 
 def ensure_acceptable(password: str, *, email: str) -> None:
     """Raises PasswordRefused. Any characters will do; only length and the best-known passwords count."""
+    if "\0" in password or any("\ud800" <= character <= "\udfff" for character in password):
+        raise PasswordRefused("The password contains something that is no character: U+0000 or half a surrogate pair.")
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise PasswordRefused(
             f"The password has {len(password)} characters; choose {MIN_LENGTH} to {MAX_LENGTH}, of any kind."

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from backend.security.errors import TokenInvalid
@@ -13,8 +13,8 @@ KeyKind = str
 _PREFIXES: dict[str, str] = {"personal": "fk_live_", "service": "fk_svc_"}
 _SHOWN = 6
 _MAX_KEY = 200
-# A refresh every minute for a month: more steps than that, nobody is owed a distinction.
-_MOST_GENERATIONS = 50_000
+_SEAL_LENGTH = 22  # characters: 132 bits
+_MOST_GENERATIONS = 2**53
 
 
 def new_token() -> str:
@@ -48,13 +48,22 @@ def is_key(credential: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """One link of the chain of one session. Its secret is the HMAC of the one before it."""
+    """One link of the chain of one session. Its secret is the HMAC of the one before it.
+
+    The seal tells a spent token from a made-up one, so that nobody can end a session by knowing its id. The newest
+    token needs no seal: its hash is stored, and changed keys sign nobody out.
+    """
 
     session_id: UUID
     generation: int
     secret: str
+    seal: str
 
     def __str__(self) -> str:
+        return f"{self._unsealed}.{self.seal}"
+
+    @property
+    def _unsealed(self) -> str:
         return f"fr_{self.session_id.hex}.{self.generation}.{self.secret}"
 
     @property
@@ -62,17 +71,17 @@ class RefreshToken:
         return digest(str(self))
 
     @classmethod
-    def first(cls, session_id: UUID) -> "RefreshToken":
-        return cls(session_id, 0, new_token())
+    def first(cls, session_id: UUID, chain_key: bytes) -> "RefreshToken":
+        return cls(session_id, 0, new_token(), "")._sealed(chain_key)
 
     @classmethod
     def parse(cls, text: str) -> "RefreshToken":
         """Raises TokenInvalid for anything that was never given out in this form."""
         parts = text.removeprefix("fr_").split(".")
-        if len(text) > _MAX_KEY or not text.startswith("fr_") or len(parts) != 3 or not parts[1].isdecimal():
+        if len(text) > _MAX_KEY or not text.startswith("fr_") or len(parts) != 4 or not parts[1].isdecimal():
             raise TokenInvalid("form")
         try:
-            token = cls(UUID(hex=parts[0]), int(parts[1]), parts[2])
+            token = cls(UUID(hex=parts[0]), int(parts[1]), parts[2], parts[3])
         except ValueError as error:
             raise TokenInvalid("form") from error
         if str(token) != text or token.generation > _MOST_GENERATIONS:
@@ -81,13 +90,16 @@ class RefreshToken:
 
     def successor(self, chain_key: bytes) -> "RefreshToken":
         """The next link: the same, however often it is asked for."""
-        mac = hmac.new(chain_key, str(self).encode(), hashlib.sha256).digest()
-        secret = base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
-        return RefreshToken(self.session_id, self.generation + 1, secret)
+        secret = _mac(chain_key, f"next {self._unsealed}")
+        return RefreshToken(self.session_id, self.generation + 1, secret, "")._sealed(chain_key)
 
-    def leads_to(self, newest_hash: bytes, generation: int, chain_key: bytes) -> bool:
-        """Whether the newest link of a session descends from this one: it was genuine, and is spent."""
-        token = self
-        while token.generation < generation:
-            token = token.successor(chain_key)
-        return hmac.compare_digest(token.hash, newest_hash)
+    def is_sealed_by(self, chain_key: bytes) -> bool:
+        """Whether we made it, under this key."""
+        return hmac.compare_digest(self._sealed(chain_key).seal.encode(), self.seal.encode())
+
+    def _sealed(self, chain_key: bytes) -> "RefreshToken":
+        return replace(self, seal=_mac(chain_key, f"seal {self._unsealed}")[:_SEAL_LENGTH])
+
+
+def _mac(key: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, text.encode(), hashlib.sha256)).rstrip(b"=").decode()

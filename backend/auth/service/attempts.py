@@ -18,23 +18,25 @@ from backend.ratelimit.model import Address, address_subject
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `attempts` by one subject in `seconds`; after as many in a day, each one waits longer than the last."""
+    """At most `attempts` by one subject in `seconds`. After as many in `remembered` seconds, each one waits longer
+    than the last. Many share a network: what is remembered of one is short."""
 
     subject: str
     attempts: int
     seconds: int
+    remembered: int = 0
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 7))")
 _COUNT = text("""
     SELECT count(*) FILTER (WHERE attempted_at > clock_timestamp() - make_interval(secs => :seconds)) AS recent,
-        count(*) AS today,
+        count(*) AS remembered,
         ceil(extract(epoch FROM max(attempted_at) - clock_timestamp()))::int AS last_in,
         ceil(extract(epoch FROM (
             SELECT attempted_at FROM sign_in_attempts
             WHERE subject = :subject ORDER BY attempted_at DESC OFFSET :attempts - 1 LIMIT 1
         ) + make_interval(secs => :seconds) - clock_timestamp()))::int AS free_in
-    FROM sign_in_attempts WHERE subject = :subject AND attempted_at > clock_timestamp() - interval '1 day'
+    FROM sign_in_attempts WHERE subject = :subject AND attempted_at > clock_timestamp() - make_interval(secs => :remembered)
 """)
 _TAKE = text("""
     INSERT INTO sign_in_attempts (id, subject, attempted_at) VALUES (:id, :subject, clock_timestamp())
@@ -80,12 +82,18 @@ async def give_back(session: SystemSession, subject: str) -> None:
 
 async def _wait(session: SystemSession, limit: Limit) -> int:
     found = await session.execute(
-        _COUNT, {"subject": limit.subject, "seconds": limit.seconds, "attempts": limit.attempts}
+        _COUNT,
+        {
+            "subject": limit.subject,
+            "seconds": limit.seconds,
+            "attempts": limit.attempts,
+            "remembered": max(limit.seconds, limit.remembered),
+        },
     )
     row = found.one()
     if row.recent >= limit.attempts:
         return max(1, int(row.free_in))
-    beyond = int(row.today) - limit.attempts
+    beyond = int(row.remembered) - limit.attempts
     if beyond < 0:
         return 0
     delay: int = min(_LONGEST_DELAY, 2 ** min(beyond, 20))
@@ -98,9 +106,9 @@ def network_subject(purpose: str, address: Address) -> str:
 
 
 def of_network(
-    purpose: str, address: Address, attempts: int, seconds: int, *, allowed: Sequence[Network]
+    purpose: str, address: Address, attempts: int, seconds: int, *, allowed: Sequence[Network], remembered: int = 0
 ) -> list[Limit]:
     """The limit by address, unless the allow list lifts it."""
     if any(address in network for network in allowed):
         return []
-    return [Limit(network_subject(purpose, address), attempts, seconds)]
+    return [Limit(network_subject(purpose, address), attempts, seconds, remembered)]

@@ -12,13 +12,13 @@ from backend.auth.service.attempts import Limit
 from backend.auth.service.sessions import Device, Sessions, TokenPair
 from backend.core.settings import Settings
 from backend.db.models import SignInLink, User
-from backend.db.session import Database
+from backend.db.session import Database, SystemSession
 from backend.ratelimit.model import Address
 from backend.security.jwt_service import JwtService
 from backend.security.passwords import Passwords
 from backend.security.tokens import digest
 
-_QUARTER = 900
+_QUARTER, _HOUR, _DAY = 900, 3_600, 86_400  # seconds
 
 
 class AuthService:
@@ -41,17 +41,18 @@ class AuthService:
             email = normal(email, local=True)
         except AddressRefused:
             email = email.strip().lower()[:320]
-        account = Limit(f"login:account:{email}", 10, _QUARTER)
-        network = attempts.of_network("login", address, 30, _QUARTER, allowed=self._settings.rate_limit_allowlist)
+        allowed = self._settings.rate_limit_allowlist
+        account = Limit(f"login:account:{email}", 10, _QUARTER, remembered=_DAY)
+        network = attempts.of_network("login", address, 30, _QUARTER, allowed=allowed, remembered=_HOUR)
         async with self._database.system() as session:
             await attempts.take(session, [account, *network])
             user = await session.scalar(select(User).where(User.email == email, User.deleted_at.is_(None)))
         matches = await self._passwords.verify(password, user.password_hash if user else None)
-        if user is None or not matches or user.status != "active":
-            raise InvalidCredentials(
-                "Address and password do not belong together, or the address is not confirmed yet."
-            )
+        if user is None or not matches or not _may_sign_in(user):
+            raise _refused()
         async with self._database.system() as session:
+            if not await _is_unchanged(session, user):
+                raise _refused()
             await attempts.clear(session, account.subject)
             for limit in network:
                 await attempts.give_back(session, limit.subject)
@@ -68,7 +69,8 @@ class AuthService:
             link = await session.scalar(
                 select(SignInLink).where(SignInLink.token_hash == digest(token)).with_for_update()
             )
-            if link is None or link.used_at is not None or link.expires_at <= now:
+            user = await session.get(User, link.user_id) if link else None
+            if link is None or link.used_at is not None or link.expires_at <= now or not _may_sign_in(user):
                 raise LinkInvalid("A sign-in link works once and for a short time. Ask for a new one.")
             link.used_at = now
             return await self._sessions.begin(
@@ -84,3 +86,20 @@ class AuthService:
         """Ends one session, at once and everywhere."""
         async with self._database.system() as session:
             await self._sessions.end(session, session_id=session_id, now=now, reason="signed out")
+
+
+def _may_sign_in(user: User | None) -> bool:
+    return user is not None and user.status == "active"
+
+
+async def _is_unchanged(session: SystemSession, user: User) -> bool:
+    """Whether the password that was just verified still counts: hashing takes a while, and happens between two
+    transactions. A change waits for this one, and then ends the session that it begins."""
+    now_stored = await session.execute(
+        select(User.password_hash, User.status).where(User.id == user.id).with_for_update(read=True)
+    )
+    return tuple(now_stored.one()) == (user.password_hash, user.status)
+
+
+def _refused() -> InvalidCredentials:
+    return InvalidCredentials("Address and password do not belong together, or the address is not confirmed yet.")

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend import mail
-from backend.auth.errors import LinkInvalid
+from backend.auth.errors import LinkInvalid, TooManyAttempts
 from backend.auth.service import attempts
 from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
@@ -36,7 +36,8 @@ class RegistrationService:
     async def register(self, *, email: str, password: str, address: Address, now: datetime) -> None:
         """A user who is not confirmed yet, with their account, and the mail: all of it or nothing.
 
-        A known address gets a mail that says so; one that was never confirmed gets a new link and this password.
+        A known address gets a mail that says so; one that was never confirmed gets a new link and this password, so
+        that who signed up with somebody else's address knows no password of theirs. Both count as repeated links.
         Raises AddressRefused, InvalidInput for the password, TooManyAttempts.
         """
         email = normal(email)
@@ -53,6 +54,8 @@ class RegistrationService:
             if user_id is not None:
                 await self._send_link(session, user_id=user_id, email=email, now=now)
                 return
+            if not await _may_mail(session, email):
+                return
             known = await session.scalar(
                 select(User).where(User.email == email, User.deleted_at.is_(None)).with_for_update()
             )
@@ -65,10 +68,11 @@ class RegistrationService:
     async def verify(self, *, token: str, now: datetime) -> None:
         """Confirms the address of a link; a second click finds it confirmed. Raises LinkInvalid."""
         async with self._database.system() as session:
-            link = await session.scalar(
-                select(EmailVerification).where(EmailVerification.token_hash == digest(token)).with_for_update()
-            )
-            user = await session.get(User, link.user_id, with_for_update=True) if link else None
+            wanted = EmailVerification.token_hash == digest(token)
+            owner = await session.scalar(select(EmailVerification.user_id).where(wanted))
+            # The user before the link, as where links are replaced: the other way round the two would deadlock.
+            user = await session.get(User, owner, with_for_update=True) if owner else None
+            link = await session.scalar(select(EmailVerification).where(wanted).with_for_update())
             if link is None or user is None or user.status not in {"unverified", "active"}:
                 raise _invalid()
             if link.used_at is not None and user.email_verified_at is not None:
@@ -89,7 +93,7 @@ class RegistrationService:
         Raises AddressRefused, TooManyAttempts.
         """
         email = normal(email)
-        await self._take([Limit(f"resend:account:{email}", 5, _HOUR)])
+        await self._take([_links_to(email)])
         async with self._database.system() as session:
             user = await session.scalar(
                 select(User)
@@ -187,6 +191,19 @@ async def create_user(
     session.add(AccountMember(id=uuid7(), account_id=account_id, user_id=user_id, role="owner"))
     await session.flush()  # what follows in this transaction may be plain SQL
     return user_id
+
+
+def _links_to(email: str) -> Limit:
+    return Limit(f"resend:account:{email}", 5, _HOUR)
+
+
+async def _may_mail(session: SystemSession, email: str) -> bool:
+    """Nobody's mailbox is filled by filling in a form; the form's answer stays the same."""
+    try:
+        await attempts.take(session, [_links_to(email)])
+    except TooManyAttempts:
+        return False
+    return True
 
 
 def _invalid() -> LinkInvalid:

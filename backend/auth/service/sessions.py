@@ -44,7 +44,7 @@ class Sessions:
 
     async def begin(self, session: SystemSession, *, user_id: UserId, device: Device, now: datetime) -> TokenPair:
         """A new session of a user who has just proved who they are."""
-        token = RefreshToken.first(uuid7())
+        token = RefreshToken.first(uuid7(), self._jwt.chain_keys[0])
         session.add(
             Session(
                 id=token.session_id,
@@ -106,7 +106,7 @@ class Sessions:
     def _is_spent(self, token: RefreshToken, row: Session) -> bool:
         if token.generation >= row.generation:
             return False
-        return any(token.leads_to(row.refresh_hash, row.generation, key) for key in self._jwt.chain_keys)
+        return any(token.is_sealed_by(key) for key in self._jwt.chain_keys)
 
     def _pair(self, user_id: UserId, token: RefreshToken, now: datetime) -> TokenPair:
         access = self._jwt.issue_access(user_id, token.session_id, now=now)

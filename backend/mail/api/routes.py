@@ -34,7 +34,9 @@ class Mailbox(BaseModel):
 
 
 @router.get("/mail", response_model=Mailbox, responses=problem_responses())
-async def read_mail(request: Request, to: Annotated[str | None, Query(max_length=320)] = None) -> Response:
+async def read_mail(
+    request: Request, to: Annotated[str | None, Query(max_length=320, pattern=r"^[^\x00]*$")] = None
+) -> Response:
     """Outgoing mail as JSON, and as a page for browsers."""
     async with request.app.state.database.read() as session:
         found = Mailbox(items=[_mail(mail) for mail in await mailbox(session, to=to)])

@@ -1,0 +1,45 @@
+"""One product for all end-to-end tests, and a browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from backend.tests.e2e.product import API, Product
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    started = Product(tmp_path_factory.mktemp("home"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def client(product: Product) -> Iterator[httpx.Client]:
+    """Anonymous, to the API."""
+    with httpx.Client(base_url=API, timeout=20) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, (os.environ.get("CHROMIUM") or "chromium", *_BROWSERS))), None)
+    assert found is not None, "The browser tests need Chromium: install it, set CHROMIUM, or run with BROWSER=0."
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs a running product; what opens a browser is left out on BROWSER=0, by name."""
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.e2e)
