@@ -162,7 +162,7 @@ class JwtService:
         return found
 
     def _is_in_grace(self, now: datetime) -> bool:
-        """Whether the previous key is still good. A current key that does not say since when: since it was first asked."""
+        """Whether the previous key is still good. Where the current one does not say since when, since first asked."""
         if self._rotated_at is None:
             self._rotated_at = now
         return now - self._rotated_at <= self._previous_grace

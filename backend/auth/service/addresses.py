@@ -6,7 +6,6 @@ from email_validator import EmailNotValidError, validate_email
 
 from backend.auth.errors import AddressRefused
 
-
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
 
 

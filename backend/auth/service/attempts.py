@@ -36,7 +36,8 @@ _COUNT = text("""
             SELECT attempted_at FROM sign_in_attempts
             WHERE subject = :subject ORDER BY attempted_at DESC OFFSET :attempts - 1 LIMIT 1
         ) + make_interval(secs => :seconds) - clock_timestamp()))::int AS free_in
-    FROM sign_in_attempts WHERE subject = :subject AND attempted_at > clock_timestamp() - make_interval(secs => :remembered)
+    FROM sign_in_attempts
+    WHERE subject = :subject AND attempted_at > clock_timestamp() - make_interval(secs => :remembered)
 """)
 _TAKE = text("""
     INSERT INTO sign_in_attempts (id, subject, attempted_at) VALUES (:id, :subject, clock_timestamp())

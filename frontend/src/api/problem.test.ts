@@ -8,7 +8,7 @@ describe('readProblem', () => {
       402,
     );
     expect(problem).toMatchObject({ title: 'T', code: 'c', status: 402, requestId: 'req_1', used: 10, limit: null });
-    expect(problem?.fixes).toEqual([{ kind: 'wait', text: 'W' }]);
+    expect(problem?.fixes).toEqual([{ kind: 'wait', text: 'W', at: null }]);
   });
 
   it.each([null, 'Bad gateway', 5, [], {}, { title: 'T' }])('is null for %j', (body) => {

@@ -2,6 +2,8 @@
 export interface Fix {
   readonly kind: string;
   readonly text: string;
+  /** When it is allowed without doing anything. */
+  readonly at: string | null;
 }
 
 /** An answer of the kind application/problem+json (RFC 9457), as far as this app reads it. Amounts are base units. */
@@ -51,9 +53,9 @@ function number(value: unknown): number | null {
 function fixes(value: unknown): Fix[] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((entry: unknown) => {
-    const fix = entry as { kind?: unknown; text?: unknown } | null;
+    const fix = entry as { kind?: unknown; text?: unknown; at?: unknown } | null;
     const sentence = text(fix?.text);
-    return sentence === null ? [] : [{ kind: text(fix?.kind) ?? 'other', text: sentence }];
+    return sentence === null ? [] : [{ kind: text(fix?.kind) ?? 'other', text: sentence, at: text(fix?.at) }];
   });
 }
 

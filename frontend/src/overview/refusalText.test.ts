@@ -16,7 +16,7 @@ const quota = problem(402, {
   requested: 1,
   resets_at: '2026-11-30T23:00:00Z',
   fixes: [
-    { kind: 'wait', text: 'Wait until 1 Dec.' },
+    { kind: 'wait', text: 'Wait until 2026-12-01, 00:00.', at: '2026-11-30T23:00:00Z' },
     { kind: 'upgrade', text: 'Move to Pro.' },
   ],
 });
@@ -31,7 +31,7 @@ describe('refusalText', () => {
         { term: 'Asked for', value: '1' },
         { term: 'Resets', value: '1 Dec, 00:00 Berlin' },
       ],
-      steps: ['Wait until 1 Dec.', 'Move to Pro.'],
+      steps: ['Wait until 1 Dec, 00:00 Berlin.', 'Move to Pro.'],
     });
   });
 

@@ -59,7 +59,12 @@ function facts(problem: Problem, reader: Reader): RefusalText['facts'] {
 
 /** The steps the server offers; without any, the one that always exists. */
 function steps(problem: Problem, reader: Reader): string[] {
-  if (problem.fixes.length > 0) return problem.fixes.map((fix) => fix.text);
+  if (problem.fixes.length > 0) {
+    // A moment is told as this app tells moments; all else in the server's words.
+    return problem.fixes.map((fix) =>
+      fix.at === null ? fix.text : texts.refusal.waitUntil(formatMoment(fix.at, reader.zone, reader.now)),
+    );
+  }
   if (problem.resetsAt !== null) return [texts.refusal.waitUntil(formatMoment(problem.resetsAt, reader.zone, reader.now))];
   if (problem.retryAfter !== null) return [texts.refusal.waitFor(formatDuration(problem.retryAfter))];
   return [texts.refusal.askOperator];

@@ -3,7 +3,7 @@ import { formatAmount } from './amount';
 
 describe('formatAmount', () => {
   it.each([
-    [0, 'byte', '0 byte'],
+    [0, 'byte', '0 MB'],
     [512, 'byte', '512 byte'],
     [999, 'byte', '999 byte'],
     [1000, 'byte', '1 kB'],

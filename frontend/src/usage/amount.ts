@@ -16,7 +16,8 @@ function withUnit(value: number, unit: string, spelling: Spelling, options: Intl
  */
 export function formatAmount(value: number, unit: string, spelling: Spelling = 'short'): string {
   if (unit === 'byte') {
-    let power = 0;
+    // Nothing has no size: it is told in the unit in which storage is sold.
+    let power = value === 0 ? 2 : 0;
     while (Math.abs(value) >= 1000 ** (power + 1) && power < BYTES.length - 1) power += 1;
     return withUnit(value / 1000 ** power, BYTES[power] ?? 'byte', spelling, {
       maximumSignificantDigits: 3,
