@@ -29,7 +29,7 @@ DEVELOPMENT := .venv/.development-installed
 NODE := .venv/.node-found
 WEB := frontend/node_modules/.installed
 
-.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e prove clean
+.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client prove clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -52,7 +52,9 @@ lint-python: $(DEVELOPMENT)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lint-web: $(WEB)
+lint-web: $(DEVELOPMENT) $(WEB)
+	$(BIN)/python scripts/openapi.py --check
+	cd frontend && $(WITH_NODE) npm run --silent generate:check
 	cd frontend && $(WITH_NODE) npm run --silent lint
 	cd frontend && $(WITH_NODE) npm run --silent typecheck
 
@@ -66,7 +68,11 @@ test-e2e: $(DEVELOPMENT) $(WEB) ## Tests against a server started as a user star
 ifneq ($(BROWSER),0)
 	@scripts/chromium.sh
 endif
-	$(BIN)/python -m pytest -m "e2e and not prove"
+	$(BIN)/python -m pytest -m "e2e and not prove$(if $(filter 0,$(BROWSER)), and not browser)" backend/tests/e2e
+
+client: $(DEVELOPMENT) $(WEB) ## Generates the web app's client from the API
+	$(BIN)/python scripts/openapi.py
+	cd frontend && $(WITH_NODE) npm run --silent generate
 
 prove: $(DEVELOPMENT) $(WEB) ## The full-size proofs; takes hours
 	$(BIN)/python -m pytest -m prove

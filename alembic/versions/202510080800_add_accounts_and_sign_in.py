@@ -94,6 +94,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("external_id", name=op.f("uq_accounts_external_id")),
     )
     op.create_index(op.f("ix_accounts_owner_user_id"), "accounts", ["owner_user_id"], unique=False)
+    op.create_index(
+        "ix_accounts_own_clock", "accounts", ["id"], postgresql_where=sa.text("clock_offset <> '0'::interval")
+    )
     op.create_table(
         "users",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -214,6 +217,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_attempts")),
     )
     op.create_index("ix_sign_in_attempts_subject_at", "sign_in_attempts", ["subject", "attempted_at"], unique=False)
+    op.create_index(op.f("ix_sign_in_attempts_attempted_at"), "sign_in_attempts", ["attempted_at"], unique=False)
     op.create_table(
         "api_keys",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -288,7 +292,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_rate_limit_states")),
     )
-    op.create_index(op.f("ix_rate_limit_states_updated_at"), "rate_limit_states", ["updated_at"], unique=False)
+    # Every request updates a row: without another index and with room on the page it stays where it is (HOT).
+    op.execute("ALTER TABLE rate_limit_states SET (fillfactor = 70)")
     op.create_foreign_key(op.f("fk_accounts_owner_user_id"), "accounts", "users", ["owner_user_id"], ["id"])
     for table in _OF_ACCOUNTS:
         _protect(table)

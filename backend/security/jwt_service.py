@@ -186,8 +186,8 @@ def _claims(claims: Mapping[str, Any]) -> AccessClaims:
     if not isinstance(claims["iat"], int) or not isinstance(claims["exp"], int):
         raise TokenInvalid("time")
     return AccessClaims(
-        user_id=UserId(UUID(claims["sub"])),
-        session_id=UUID(claims["sid"]),
+        user_id=UserId(UUID(str(claims["sub"]))),
+        session_id=UUID(str(claims["sid"])),
         issued_at=datetime.fromtimestamp(claims["iat"], UTC),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
     )

@@ -55,7 +55,7 @@ class Passwords:
                 matches = self._hasher.verify(password, stored or self._nobody)
             except PwdlibError:
                 return False
-            return matches and stored is not None
+            return matches and bool(stored)
 
         return await self._run(work)
 

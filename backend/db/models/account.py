@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CheckConstraint, ForeignKey, Interval, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Interval, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.ids import AccountId, UserId
@@ -18,6 +18,7 @@ class Account(Base):
 
     __tablename__ = "accounts"
     __table_args__ = (
+        Index("ix_accounts_own_clock", "id", postgresql_where=text("clock_offset <> '0'::interval")),
         CheckConstraint("kind IN ('personal', 'team')", name="kind"),
         CheckConstraint("mode IN ('live', 'test')", name="mode"),
         CheckConstraint("status IN ('active', 'suspended', 'deleted')", name="status"),

@@ -15,4 +15,4 @@ class RateLimitState(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     tat: Mapped[int]
-    updated_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"), index=True)
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))

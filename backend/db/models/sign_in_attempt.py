@@ -21,4 +21,4 @@ class SignInAttempt(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     subject: Mapped[str]
-    attempted_at: Mapped[datetime]
+    attempted_at: Mapped[datetime] = mapped_column(index=True)
