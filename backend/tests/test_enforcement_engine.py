@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -35,8 +35,8 @@ async def someone(database: Database) -> Person:
         return await person(session)
 
 
-def caller(user: Person, *, now: object = NOW, **properties: object) -> Caller:
-    return Caller(user.account_id, Source(properties=properties or None), user.user_id, now)  # type: ignore[arg-type]
+def caller(user: Person, *, now: datetime = NOW, **properties: object) -> Caller:
+    return Caller(user.account_id, Source(properties=properties or None), user.user_id, now)
 
 
 async def counters(database: Database, user: Person) -> dict[str, tuple[int, int]]:
@@ -106,9 +106,9 @@ async def test_one_key_has_one_effect_however_often_and_at_once(
 
 async def test_a_key_with_other_content_is_a_conflict(engine: Engine, someone: Person) -> None:
     await engine.consume(caller(someone), meter="jobs", amount=1, idempotency_key="a")
-    for changed in ({"meter": "jobs", "amount": 2}, {"meter": "api_calls", "amount": 1}):
+    for meter, amount in (("jobs", 2), ("api_calls", 1)):
         with pytest.raises(IdempotencyConflict):
-            await engine.consume(caller(someone), idempotency_key="a", **changed)  # type: ignore[arg-type]
+            await engine.consume(caller(someone), meter=meter, amount=amount, idempotency_key="a")
     with pytest.raises(IdempotencyConflict):
         await engine.consume(caller(someone, region="eu"), meter="jobs", amount=1, idempotency_key="a")
 

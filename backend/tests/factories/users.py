@@ -48,9 +48,11 @@ class SignIn:
     registration: RegistrationService
     credentials: Credentials
 
-    async def user(self, *, status: str = "active", email: str | None = None) -> Person:
-        """A committed user with the password PASSWORD."""
-        password_hash = await self.passwords.hash(PASSWORD)
+    async def user(
+        self, *, status: str = "active", email: str | None = None, password: str | None = PASSWORD
+    ) -> Person:
+        """A committed user."""
+        password_hash = None if password is None else await self.passwords.hash(password)
         async with self.database.system() as session:
             return await person(session, status=status, email=email, password_hash=password_hash)
 

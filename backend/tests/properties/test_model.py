@@ -42,6 +42,11 @@ _SPANS = st.sampled_from(
     [timedelta(0), timedelta(hours=7), timedelta(hours=13), timedelta(days=1), timedelta(days=17), timedelta(days=40)]
 )
 
+_STORED = text("""
+    SELECT meter, window_start, used, held FROM meter_usage
+    WHERE account_id = :account_id AND meter <> 'jobs_in_flight'
+""")
+
 
 class Model(RuleBasedStateMachine):
     """The product on the left, the reference on the right."""
@@ -178,12 +183,9 @@ class Model(RuleBasedStateMachine):
         }
 
     async def _stored(self) -> tuple[dict[tuple[str, Any], tuple[int, int]], str]:
-        async with self.engine.database.read(self.user.account_id) as session:
-            rows = await session.execute(
-                text("SELECT meter, window_start, used, held FROM meter_usage WHERE meter <> 'jobs_in_flight'")
-            )
-            stored = {(row.meter, row.window_start): (row.used, row.held) for row in rows}
         async with self.engine.database.read() as session:
+            rows = await session.execute(_STORED, {"account_id": self.user.account_id})
+            stored = {(row.meter, row.window_start): (row.used, row.held) for row in rows}
             plan = await get_user_plan(session, self.user.user_id, now=self.model.now)
         return stored, plan.name
 
