@@ -29,6 +29,7 @@ from backend.enforcement.headers import Rated, fields
 _MAX_HEADER_BYTES = 16 * 1024
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _REFUSED_BY_CREDENTIAL = 401
+_LOWEST_ERROR = 400
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = structlog.get_logger("requests")
@@ -161,7 +162,10 @@ class _Answer:
         method, known = self._scope["method"], "other" if route is None else path
         REQUESTS.labels(method if method in _METHODS else "other", known, self.status).inc()
         SECONDS.labels(known).observe(milliseconds / 1_000)
-        log.info("request", method=method, path=path, status=self.status, milliseconds=round(milliseconds, 1))
+        # Probes ask every few seconds; only what they find amiss is news.
+        is_probe = not self._scope["path"].startswith("/v1/") and (self.status or 500) < _LOWEST_ERROR
+        write = log.debug if is_probe else log.info
+        write("request", method=method, path=path, status=self.status, milliseconds=round(milliseconds, 1))
 
     def _fields(self, message: Message) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in message.get("headers", [])}
