@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from backend.auth.api import routes as auth_routes
+from backend.auth.errors import Unauthenticated
 from backend.auth.service.auth_service import AuthService
 from backend.auth.service.credentials import Credentials
 from backend.auth.service.registration_service import RegistrationService
@@ -36,6 +37,7 @@ from backend.system.api import routes as system_routes
 from backend.system.readiness import reasons_against
 
 VERSION = "0.1.0"
+_RATE_STORE_PATIENCE = 2.0
 
 logger = structlog.get_logger(__name__)
 
@@ -109,7 +111,9 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
 def _rate_store(settings: Settings, database: Database) -> RateStore:
     if settings.uses_memory_rate_store:
         return MemoryRateStore()
-    return FallbackRateStore(PostgresRateStore(open_session=database.system), settings.web_processes)
+    # As long as a request may wait for its turn at one account's row; less would take a burst for a failure.
+    shared = PostgresRateStore(open_session=database.system)
+    return FallbackRateStore(shared, settings.web_processes, patience=_RATE_STORE_PATIENCE)
 
 
 @contextlib.asynccontextmanager
@@ -130,10 +134,7 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     }
     for operations in document["paths"].values():
         for operation in operations.values():
-            if "401" in operation["responses"] and operation.get("operationId") not in _PUBLIC:
+            # Sign-in answers 401 about what is in its body; it needs no credential.
+            if Unauthenticated.code in operation["responses"].get("401", {}).get("description", ""):
                 operation["security"] = [{"bearer": []}]
     return document
-
-
-# Answer 401 about what is in their body; they need no credential.
-_PUBLIC: frozenset[str] = frozenset()

@@ -62,13 +62,18 @@ class Databases:
         draft = f"{_PREFIX}_{self._run}_draft"
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", draft)
         self._execute("CREATE DATABASE {}", draft)
-        migrate.upgrade(self.url(draft))
-        asyncio.run(_seed(self.url(draft)))
+        prepare(self.url(draft))
         self._execute("ALTER DATABASE {} RENAME TO {}", draft, self.template)
 
     def _execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+
+
+def prepare(url: str) -> None:
+    """Schema and plans."""
+    migrate.upgrade(url)
+    asyncio.run(_seed(url))
 
 
 async def _seed(url: str) -> None:

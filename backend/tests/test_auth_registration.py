@@ -148,28 +148,28 @@ async def test_without_its_mail_there_is_no_user(signing: SignIn) -> None:
         assert await count(signing, table) == 0
 
 
-@pytest.mark.parametrize(
-    "email",
-    [
-        "",
-        "@",
-        "ada",
-        "ada@",
-        "@example.com",
-        "a b@example.com",
-        "ada@exam ple.com",
-        "ada@example..com",
-        "ada@localhost",
-        "ada@[127.0.0.1]",
-        "ada@example.com\nBcc: eve@example.com",
-        "Ada <ada@example.com>",
-        "åda@example.com",
-        "x" * 320,
-    ],
-)
-async def test_what_is_no_address_is_refused_and_costs_no_slot(signing: SignIn, email: str) -> None:
-    with pytest.raises(AddressRefused):
-        await signing.register(email)
+NO_ADDRESSES = [
+    "",
+    "@",
+    "ada",
+    "ada@",
+    "@example.com",
+    "a b@example.com",
+    "ada@exam ple.com",
+    "ada@example..com",
+    "ada@localhost",
+    "ada@[127.0.0.1]",
+    "ada@example.com\nBcc: eve@example.com",
+    "Ada <ada@example.com>",
+    "åda@example.com",
+    "x" * 320,
+]
+
+
+async def test_what_is_no_address_is_refused_and_costs_no_slot(signing: SignIn) -> None:
+    for email in NO_ADDRESSES:
+        with pytest.raises(AddressRefused):
+            await signing.register(email)
     assert await count(signing, "users") == 0
     assert await count(signing, "sign_in_attempts") == 0
 
@@ -180,10 +180,10 @@ async def test_a_domain_is_the_same_in_both_its_spellings(signing: SignIn) -> No
     assert await count(signing, "users") == 1
 
 
-@pytest.mark.parametrize("password", ["short", "x" * 129, "password1234", EMAIL])
-async def test_a_refused_password_makes_no_user(signing: SignIn, password: str) -> None:
-    with pytest.raises(InvalidInput, match="password: "):
-        await signing.register(EMAIL, password)
+async def test_a_refused_password_makes_no_user(signing: SignIn) -> None:
+    for password in ("short", "x" * 129, "password1234", EMAIL):
+        with pytest.raises(InvalidInput, match="password: "):
+            await signing.register(EMAIL, password)
     assert await count(signing, "users") == 0
 
 
@@ -244,10 +244,10 @@ async def test_a_link_gives_a_suspended_user_nothing(signing: SignIn) -> None:
     assert await signing.scalar("SELECT status FROM users") == "suspended"
 
 
-@pytest.mark.parametrize("sent", ["", "x", "é" * 50, "0" * 10_000])
-async def test_an_unknown_link_confirms_nothing(signing: SignIn, sent: str) -> None:
-    with pytest.raises(LinkInvalid):
-        await signing.registration.verify(token=sent, now=NOW)
+async def test_an_unknown_link_confirms_nothing(signing: SignIn) -> None:
+    for sent in ("", "x", "é" * 50, "0" * 10_000):
+        with pytest.raises(LinkInvalid):
+            await signing.registration.verify(token=sent, now=NOW)
 
 
 @pytest.mark.parametrize("kind", ["unknown", "unverified", "active"])

@@ -208,29 +208,24 @@ BAD_BODIES: dict[str, tuple[bytes, int]] = {
 }
 
 
-@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES.keys())
 async def test_a_hostile_body_is_refused_and_changes_nothing(
-    client: httpx.AsyncClient, route: str, body: tuple[bytes, int]
+    client: httpx.AsyncClient, body: tuple[bytes, int]
 ) -> None:
     content, status = body
-    answer = await client.post(f"/v1/auth/{route}", content=content, headers={"Content-Type": "application/json"})
-    assert answer.status_code == status, answer.text
+    for route in ROUTES:
+        answer = await client.post(f"/v1/auth/{route}", content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code == status, (route, answer.text)
     assert (await client.get("/dev/mail")).json() == {"items": []}
 
 
-@pytest.mark.parametrize(
-    "token", ["x", "a.b.c", "fk_live_x", "é", "eyJhbGciOiJub25lIn0.e30.", "x" * 10_000], ids=range(6)
-)
-async def test_a_bad_credential_is_401_where_one_is_needed_and_nothing_where_not(
-    client: httpx.AsyncClient, token: str
-) -> None:
-    headers = {"Authorization": f"Bearer {token}".encode("latin-1").decode("latin-1")}
-    raw = [(b"authorization", headers["Authorization"].encode("latin-1"))]
-    answer = await client.get("/v1/auth/me", headers=raw)
-    problem(answer, 401, "unauthenticated")
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert (await client.get("/v1/subscription/plans", headers=raw)).status_code == 200
+async def test_a_bad_credential_is_401_where_one_is_needed_and_nothing_where_not(client: httpx.AsyncClient) -> None:
+    for token in ("x", "a.b.c", "fk_live_x", "é", "eyJhbGciOiJub25lIn0.e30.", "x" * 10_000):
+        raw = [(b"authorization", f"Bearer {token}".encode("latin-1"))]
+        answer = await client.get("/v1/auth/me", headers=raw)
+        problem(answer, 401, "unauthenticated")
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert (await client.get("/v1/subscription/plans", headers=raw)).status_code == 200
 
 
 async def test_a_header_of_64_kb_is_431(client: httpx.AsyncClient) -> None:

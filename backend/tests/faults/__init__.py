@@ -1,0 +1,1 @@
+"""Real processes under load: races, kills, and what must be true afterwards."""

@@ -1,0 +1,178 @@
+"""`feature user` and `feature key`, as they are typed."""
+
+import io
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from backend.cli.main import run
+from backend.core.settings import get_settings
+from backend.security.tokens import digest
+
+PASSWORD = "a long walk to the lighthouse"
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def json(self) -> Any:
+        assert self.returncode == 0, self.stderr
+        return json.loads(self.stdout)
+
+
+Feature = Callable[..., Done]
+
+
+@pytest.fixture
+def feature(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Feature:
+    """Types a command, with a text on stdin, on this test's database."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        monkeypatch.delenv(name)
+    settings = {"DATABASE_URL": database_url, "ARGON2_TIME_COST": "1", "ARGON2_MEMORY_KIB": "8"}
+    for name, value in {**settings, "ARGON2_PARALLELISM": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+    def type_in(*arguments: str, stdin: bytes = b"") -> Done:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        get_settings.cache_clear()
+        code = run(arguments)
+        get_settings.cache_clear()
+        caught = capsys.readouterr()
+        return Done(code, caught.out, caught.err)
+
+    return type_in
+
+
+@pytest.fixture
+def rows(database_url: str) -> Callable[[str], list[tuple[Any, ...]]]:
+    def read(query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(database_url) as connection:
+            connection.execute("SET feature.scope = 'system'")
+            return connection.execute(query.encode()).fetchall()
+
+    return read
+
+
+Rows = Callable[[str], list[tuple[Any, ...]]]
+
+
+def make_user(feature: Feature, email: str = "Ada@Example.com", *options: str) -> Any:
+    return feature("user", "create", email, *options, "--json", stdin=f"{PASSWORD}\n".encode()).json()
+
+
+def test_a_user_is_made_ready_to_sign_in(feature: Feature, rows: Rows) -> None:
+    made = make_user(feature)
+    assert made["email"] == "ada@example.com"
+    ((user_id, status, verified, password_hash),) = rows(
+        "SELECT id::text, status, email_verified_at IS NOT NULL, password_hash FROM users"
+    )
+    assert (user_id, status, verified) == (made["id"], "active", True)
+    assert password_hash.startswith("$argon2id$")
+    assert rows("SELECT count(*) FROM user_roles") == [(0,)]
+
+
+def test_a_superadmin_is_made_or_becomes_one(feature: Feature, rows: Rows) -> None:
+    make_user(feature, "boss@localhost", "--superadmin")
+    make_user(feature)
+    for _ in range(2):
+        assert feature("user", "set-superadmin", "ADA@example.com").returncode == 0
+    found = rows("SELECT email, role FROM user_roles JOIN users ON users.id = user_id ORDER BY email")
+    assert found == [("ada@example.com", "superadmin"), ("boss@localhost", "superadmin")]
+
+
+@pytest.mark.parametrize(
+    "stdin", [b"", b"\n", b"short\n", b"password1234\n", b"\xff" * 20 + b"\n", b"nul \x00 nul nul nul\n"], ids=range(6)
+)
+def test_a_refused_password_is_a_sentence_and_no_user(feature: Feature, rows: Rows, stdin: bytes) -> None:
+    done = feature("user", "create", "ada@example.com", stdin=stdin)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "assword" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows("SELECT count(*) FROM users") == [(0,)]
+
+
+def test_a_password_is_taken_exactly_as_it_stands_on_its_line(feature: Feature) -> None:
+    for number, stdin in enumerate((b"  twelve chars  \n", b"twelve chars\r\n", "пароль-пароль".encode(), b"x" * 64)):
+        done = feature("user", "create", f"person{number}@example.com", stdin=stdin)
+        assert done.returncode == 0, done.stderr
+
+
+def test_an_address_that_is_taken_wrong_or_unknown_is_a_sentence(feature: Feature) -> None:
+    make_user(feature)
+    line = f"{PASSWORD}\n".encode()
+    for done in (
+        feature("user", "create", "ADA@EXAMPLE.COM", stdin=line),
+        feature("user", "create", "no address", stdin=line),
+        feature("user", "set-superadmin", "nobody@example.com"),
+        feature("user", "set-plan", "nobody@example.com", "pro"),
+        feature("user", "set-plan", "ada@example.com", "gold"),
+        feature("key", "create", "x", "--account", "nobody@example.com"),
+        feature("key", "create", "x", "--account", "no id"),
+        feature("key", "create", "x", "--account", "0190a0a0-0000-7000-8000-000000000001"),
+        feature("key", "create", "x", "--service", "--scope", "everything"),
+        feature("key", "create", "", "--service"),
+        feature("key", "revoke", "fk_live_nobody"),
+    ):
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.strip()
+        assert "Traceback" not in done.stderr
+
+
+def test_a_user_is_put_on_a_plan_and_back(feature: Feature, rows: Rows) -> None:
+    make_user(feature)
+    found = feature("user", "set-plan", "ada@example.com", "pro", "--json").json()
+    assert (found["plan_name"], found["status"]) == ("pro", "active")
+    assert rows("SELECT id::text, status, trial_end FROM user_subscriptions") == [
+        (found["subscription_id"], "active", None)
+    ]
+    found = feature("user", "set-plan", "ada@example.com", "free", "--json").json()
+    assert (found["plan_name"], found["subscription_id"]) == ("free", None)
+
+
+@pytest.mark.parametrize("by", ["email", "id"])
+def test_a_personal_key_is_made_for_an_account(feature: Feature, rows: Rows, by: str) -> None:
+    user = make_user(feature)
+    ((account_id,),) = rows("SELECT id::text FROM accounts")
+    named = account_id if by == "id" else user["email"]
+    made = feature("key", "create", "a program", "--account", named, "--json").json()
+    assert sorted(made) == ["id", "key", "prefix", "scopes"]
+    assert made["key"].startswith(made["prefix"])
+    assert rows("SELECT kind, account_id::text, user_id::text, scopes, key_hash FROM api_keys") == [
+        ("personal", account_id, user["id"], [], digest(made["key"]))
+    ]
+
+
+def test_a_service_key_has_the_scopes_that_were_named(feature: Feature, rows: Rows) -> None:
+    made = feature("key", "create", "host", "--service", "--scope", "usage:write", "--scope", "usage:read", "--json")
+    assert made.json()["scopes"] == ["usage:read", "usage:write"]
+    assert rows("SELECT kind, account_id, scopes FROM api_keys") == [("service", None, ["usage:read", "usage:write"])]
+
+
+def test_without_json_stdout_is_the_key_alone(feature: Feature, rows: Rows) -> None:
+    done = feature("key", "create", "host", "--service")
+    assert rows("SELECT key_hash FROM api_keys") == [(digest(done.stdout.strip()),)]
+    assert done.stdout.strip() not in done.stderr
+
+
+def test_a_key_is_revoked_by_id_or_prefix(feature: Feature, rows: Rows) -> None:
+    for field in ("id", "prefix"):
+        made = feature("key", "create", "host", "--service", "--json").json()
+        assert feature("key", "revoke", made[field]).returncode == 0
+        assert feature("key", "revoke", made[field]).returncode == 1
+    assert rows("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["key", "create", "x"], ["key", "create", "x", "--service", "--account", "a@example.com"], ["user", "create"]],
+)
+def test_bad_usage_is_64(feature: Feature, arguments: list[str]) -> None:
+    assert feature(*arguments).returncode == 64
