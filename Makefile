@@ -29,7 +29,7 @@ DEVELOPMENT := .venv/.development-installed
 NODE := .venv/.node-found
 WEB := frontend/node_modules/.installed
 
-.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client prove clean
+.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client references prove clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -51,6 +51,7 @@ lint-python: $(DEVELOPMENT)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/references.py --check
 
 lint-web: $(DEVELOPMENT) $(WEB)
 	$(BIN)/python scripts/openapi.py --check
@@ -73,6 +74,9 @@ endif
 client: $(DEVELOPMENT) $(WEB) ## Generates the web app's client from the API
 	$(BIN)/python scripts/openapi.py
 	cd frontend && $(WITH_NODE) npm run --silent generate
+
+references: $(DEVELOPMENT) ## Writes the references in the documents from the code
+	$(BIN)/python scripts/references.py
 
 prove: $(DEVELOPMENT) $(WEB) ## The full-size proofs; takes hours
 	$(BIN)/python -m pytest -m prove
