@@ -15,7 +15,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from backend.cli.database import held
 from backend.cli.output import CommandError
 from backend.cli.ports import describe_users
-from backend.core.settings import get_settings
+from backend.core.settings import Settings, get_settings
 
 APPLICATION = "backend.app:create_app"
 WORKER = "backend.worker"
@@ -34,6 +34,7 @@ def serve(
 ) -> None:
     """Serves the API."""
     settings = get_settings()
+    refuse_development_defaults(settings)
     with held(settings) as server:
         os.environ["DATABASE_URL"] = server.url  # for the processes that are started from here
         config = uvicorn.Config(
@@ -60,6 +61,13 @@ def worker() -> None:
         os.environ["DATABASE_URL"] = server.url
         sys.argv = [WORKER]
         runpy.run_module(WORKER, run_name="__main__", alter_sys=True)
+
+
+def refuse_development_defaults(settings: Settings) -> None:
+    """Raises CommandError that names each setting that production must not leave at its default."""
+    if problems := settings.production_problems():
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise CommandError(f"ENVIRONMENT=production refuses to start:\n{listed}")
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

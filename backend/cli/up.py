@@ -19,7 +19,7 @@ from backend.cli.node import OLDEST, find_node
 from backend.cli.output import CommandError, say
 from backend.cli.ports import users_of
 from backend.cli.prepare import ROOT, run_seed
-from backend.cli.serve import API_PORT, WORKER
+from backend.cli.serve import API_PORT, WORKER, refuse_development_defaults
 from backend.cli.welcome import first_steps
 from backend.core.settings import Settings, get_settings
 from backend.db import migrate as migrations
@@ -108,9 +108,7 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise CommandError(f"Nothing was started:\n{listed}\nStop what is named, then start again.")
-    if problems := settings.production_problems():
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise CommandError(f"ENVIRONMENT=production refuses to start:\n{listed}")
+    refuse_development_defaults(settings)
     if not _VITE.is_file():
         raise CommandError("The web app's packages are not installed. Run `make install`.")
 
