@@ -1,1 +1,0 @@
-"""The whole application over HTTP."""
