@@ -6,6 +6,7 @@ The server is the embedded one, in a folder of its own, or the one that DATABASE
 import asyncio
 import fcntl
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -25,6 +26,7 @@ from backend.tests.moments import NOW
 
 _HOME = REPOSITORY / "var" / "tests"
 _PREFIX = "feature_test"
+_MOST_DROPS = 100
 
 
 class Databases:
@@ -40,12 +42,20 @@ class Databases:
 
     def copy(self, name: str) -> str:
         """A fresh copy of the template; what had the name before is gone."""
-        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        self.drop(name)
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, self.template)
         return self.url(name)
 
     def drop(self, name: str) -> None:
-        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        """Also while it is being vacuumed: that process is the server's own, and is over in a moment."""
+        for attempt in range(_MOST_DROPS):
+            try:
+                self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+                return
+            except psycopg.errors.InsufficientPrivilege:
+                if attempt == _MOST_DROPS - 1:
+                    raise
+                time.sleep(0.1)
 
     def make_template(self) -> None:
         """Once for all workers of a run, by the first; leftovers of other runs go."""
@@ -60,7 +70,7 @@ class Databases:
             if not is_alive(int(name.split("_")[2])):
                 self.drop(name)
         draft = f"{_PREFIX}_{self._run}_draft"
-        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", draft)
+        self.drop(draft)
         self._execute("CREATE DATABASE {}", draft)
         prepare(self.url(draft))
         self._execute("ALTER DATABASE {} RENAME TO {}", draft, self.template)
