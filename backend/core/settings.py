@@ -69,6 +69,12 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("quota_status", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        """The environment knows text only, and a choice of numbers reads none."""
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
     @field_validator("api_base_url", "frontend_base_url")
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:

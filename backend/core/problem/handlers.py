@@ -7,7 +7,9 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from backend.core.errors import InvalidInput, PlatformError, Unavailable
 from backend.core.problem.document import problem_bytes
@@ -96,8 +98,17 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         code=code,
         title=_TITLES.get(error.status_code, str(error.detail)),
         detail=_not_found_detail(request) if error.status_code == 404 else str(error.detail),
-        headers=error.headers,
+        headers=_allowed(request) if error.status_code == 405 else error.headers,
     )
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """All methods of a path: the router names only those of the first route that has it."""
+    known = iter_route_contexts(request.app.routes)
+    methods = {
+        method for route in known if route.matches(request.scope)[0] is not Match.NONE for method in route.methods or ()
+    }
+    return {"Allow": ", ".join(sorted(methods))}
 
 
 def _not_found_detail(request: Request) -> str:
