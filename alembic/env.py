@@ -3,7 +3,7 @@
 import os
 from typing import Any, Literal
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.schema import SchemaItem
 
 import backend.db.models  # noqa: F401 - fills the metadata
@@ -33,21 +33,27 @@ def _compare_default(*_: Any) -> Literal[False]:
 
 def run() -> None:
     engine = create_engine(async_url(_url()))
-    with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-        connection.execute(text("SET lock_timeout = '2s'"))
-        connection.commit()
-        context.configure(
-            connection=connection,
-            target_metadata=Base.metadata,
-            include_object=_ours,
-            compare_type=True,
-            compare_server_default=_compare_default,
-            transaction_per_migration=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            _migrate(connection)
+    finally:
+        engine.dispose()
+
+
+def _migrate(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    connection.execute(text("SET lock_timeout = '2s'"))
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_object=_ours,
+        compare_type=True,
+        compare_server_default=_compare_default,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 if context.is_offline_mode():

@@ -17,13 +17,14 @@ from backend.auth.service.registration_service import RegistrationService
 from backend.catalog.service import Catalogs
 from backend.core import log
 from backend.core.clock import Clock, SystemClock
-from backend.core.problem import PROBLEM_SCHEMA, install_handlers
+from backend.core.problem import PROBLEM_SCHEMA, install_handlers, problem_responses
 from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.engine import Engine
+from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited
 from backend.enforcement.layer import EnforcementLayer
 from backend.mail.api import routes as mail_routes
 from backend.ratelimit.fallback import FallbackRateStore
@@ -120,9 +121,11 @@ def _rate_store(settings: Settings, database: Database) -> RateStore:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for reason in await reasons_against(app.state.database, app.state.settings, head=app.state.schema_head):
         logger.warning("not_ready", reason=reason)
-    yield
-    app.state.passwords.close()
-    await app.state.database.close()
+    try:
+        yield
+    finally:
+        app.state.passwords.close()
+        await app.state.database.close()
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
@@ -132,9 +135,21 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "An access token or an API key."}
     }
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
+            if path.startswith("/v1/"):
+                _add_answers_of_the_layer(operation["responses"])
             # Sign-in answers 401 about what is in its body; it needs no credential.
             if Unauthenticated.code in operation["responses"].get("401", {}).get("description", ""):
                 operation["security"] = [{"bearer": []}]
     return document
+
+
+def _add_answers_of_the_layer(responses: dict[str, Any]) -> None:
+    """What any route below /v1/ may answer before it runs, beside what it states itself."""
+    for status, added in problem_responses(AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited).items():
+        stated = responses.setdefault(str(status), added)
+        known = stated["description"].split("; ")
+        missing = [text for text in added["description"].split("; ") if text not in known]
+        if missing:
+            responses[str(status)] = {**stated, "description": "; ".join([*known, *missing])}

@@ -11,13 +11,16 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy.types import TypeEngine
 
 from backend.app import create_app
 from backend.core.settings import REPOSITORY, Settings
 from backend.db.base import Base
 from backend.system.meanings import meanings
 
-DOCUMENTS = ("DEVELOPER_DOCUMENTATION.md", "docs/api.md", "docs/operations.md")
+# Each document with the sections that it must have.
+DOCUMENTS = {"DEVELOPER_DOCUMENTATION.md": ["routes", "schema"], "docs/api.md": ["routes", "errors"]}
 _SECTION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -61,8 +64,8 @@ def schema() -> str:
     return "\n".join(parts).rstrip()
 
 
-def _type(kind: object) -> str:
-    return str(kind).lower().replace("datetime", "timestamptz")
+def _type(kind: TypeEngine[Any]) -> str:
+    return kind.compile(dialect=dialect()).lower().replace("timestamp with time zone", "timestamptz")
 
 
 def errors() -> str:
@@ -72,18 +75,7 @@ def errors() -> str:
     return "\n".join(lines)
 
 
-def settings() -> str:
-    """Every setting with its default; a list is separated by commas."""
-    lines = ["| Setting | Default |", "|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, ()) else str(field.default)
-        if isinstance(field.default, Path):
-            default = f"`{field.default.relative_to(REPOSITORY)}` in the checkout"
-        lines.append(f"| `{name.upper()}` | {default} |")
-    return "\n".join(lines)
-
-
-_SECTIONS = {"routes": routes, "schema": schema, "errors": errors, "settings": settings}
+_SECTIONS = {"routes": routes, "schema": schema, "errors": errors}
 
 
 def rendered(text: str) -> str:
@@ -94,9 +86,11 @@ def rendered(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Writes the documents; with --check only says which are out of date."""
     stale = []
-    for name in DOCUMENTS:
+    for name, sections in DOCUMENTS.items():
         path = REPOSITORY / name
         before = path.read_text(encoding="utf-8")
+        if [found[2] for found in _SECTION.finditer(before)] != sections:
+            raise SystemExit(f"{name} must have the generated sections {', '.join(sections)}, in this order.")
         after = rendered(before)
         if before != after and "--check" in arguments:
             stale.append(name)

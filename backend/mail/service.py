@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from uuid import UUID
 
 import aiosmtplib
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from backend.core.ids import uuid7
 from backend.core.settings import Settings
@@ -31,6 +31,8 @@ async def send(
         subject=subject,
         text_body=as_text(paragraphs, link),
         html_body=as_html(paragraphs, link),
+        # Not the transaction's beginning: of links that replace each other, the last one written is the newest.
+        created_at=func.clock_timestamp(),
     )
     session.add(mail)
     await session.flush()  # the job names the row

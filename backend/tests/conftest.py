@@ -4,38 +4,54 @@ The server is the embedded one, in a folder of its own, or the one that DATABASE
 """
 
 import asyncio
-import fcntl
+import contextlib
 import os
-import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from backend.catalog.service import apply_file
-from backend.core.settings import REPOSITORY
+from backend.core.settings import REPOSITORY, Settings
 from backend.db import migrate
 from backend.db.embedded import EmbeddedPostgres
-from backend.db.embedded.processes import is_alive
+from backend.db.embedded import database_url as server_url
 from backend.db.session import Database, SystemSession
 from backend.tests.fakes.clock import ManualClock
 from backend.tests.moments import NOW
 
+# How long one example takes says how busy the machine is.
+settings.register_profile("feature", deadline=None)
+settings.load_profile("feature")
+
 _HOME = REPOSITORY / "var" / "tests"
 _PREFIX = "feature_test"
-_MOST_DROPS = 100
+
+# What PostgreSQL has at work there by itself (autovacuum) is not ours to end; dropping waits for it, and stops it.
+_END_CONNECTIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = current_user"
+)
+_RUNS = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE %s AND pid <> %s"
+_OURS = "SELECT datname FROM pg_database WHERE datname LIKE %s"
 
 
 class Databases:
-    """Makes and drops the databases of one test run on one server."""
+    """Makes and drops the databases of one test run on one server.
+
+    As long as one of a run's workers lives, a connection bears the run's name: databases of other runs, on this
+    machine or another, are left alone, and those of a run that was killed are dropped by the next.
+    """
 
     def __init__(self, admin_url: str, run: str) -> None:
         self._admin_url = admin_url
-        self.template = f"{_PREFIX}_{run}_template"
-        self._run = run
+        self._name = f"{_PREFIX}_{run}"
+        self._template = f"{self._name}_template"
+        self._connection = psycopg.connect(admin_url, autocommit=True, application_name=self._name)
 
     def url(self, name: str) -> str:
         return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{name}"))
@@ -43,41 +59,60 @@ class Databases:
     def copy(self, name: str) -> str:
         """A fresh copy of the template; what had the name before is gone."""
         self.drop(name)
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, self.template)
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, self._template)
+        return self.url(name)
+
+    def create(self, name: str) -> str:
+        """A database with nothing in it."""
+        self.drop(name)
+        self._execute("CREATE DATABASE {}", name)
         return self.url(name)
 
     def drop(self, name: str) -> None:
-        """Also while it is being vacuumed: that process is the server's own, and is over in a moment."""
-        for attempt in range(_MOST_DROPS):
-            try:
-                self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-                return
-            except psycopg.errors.InsufficientPrivilege:
-                if attempt == _MOST_DROPS - 1:
-                    raise
-                time.sleep(0.1)
+        self._connection.execute(_END_CONNECTIONS, [name])
+        self._execute("DROP DATABASE IF EXISTS {}", name)
 
     def make_template(self) -> None:
-        """Once for all workers of a run, by the first; leftovers of other runs go."""
-        with psycopg.connect(self._admin_url, autocommit=True) as connection:
-            found = [
-                row[0]
-                for row in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{_PREFIX}_%"])
-            ]
-        if self.template in found:
-            return
-        for name in found:
-            if not is_alive(int(name.split("_")[2])):
+        """Once for all workers of a run, by the first."""
+        with self._alone():
+            found = self._strings(_OURS, f"{_PREFIX}_%")
+            if self._template in found:
+                return
+            for name in self._left_over(found):
                 self.drop(name)
-        draft = f"{_PREFIX}_{self._run}_draft"
-        self.drop(draft)
-        self._execute("CREATE DATABASE {}", draft)
-        prepare(self.url(draft))
-        self._execute("ALTER DATABASE {} RENAME TO {}", draft, self.template)
+            draft = self.create(f"{self._name}_draft")
+            prepare(draft)
+            self._execute("ALTER DATABASE {} RENAME TO {}", f"{self._name}_draft", self._template)
+
+    def close(self) -> None:
+        """The last worker of a run takes the template with it."""
+        with self._alone():
+            self._connection.execute("SET application_name = ''")
+            if self._name not in self._runs():
+                self.drop(self._template)
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [_PREFIX])
+        try:
+            yield
+        finally:
+            self._connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [_PREFIX])
+
+    def _left_over(self, found: list[str]) -> list[str]:
+        alive = [self._name, *self._runs()]
+        return [name for name in found if not name.startswith(tuple(f"{run}_" for run in alive))]
+
+    def _runs(self) -> list[str]:
+        """The names of the runs that live: others, and this one if it has another worker."""
+        return self._strings(_RUNS, f"{_PREFIX}_%", self._connection.info.backend_pid)
+
+    def _strings(self, query: str, *values: Any) -> list[str]:
+        return [row[0] for row in self._connection.execute(query, values)]
 
     def _execute(self, statement: str, *names: str) -> None:
-        with psycopg.connect(self._admin_url, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
+        self._connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
 
 
 def prepare(url: str) -> None:
@@ -94,8 +129,8 @@ async def _seed(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def run_id() -> str:
-    """The process of this test run: the same for all its workers. Databases of runs that are over are left-overs."""
-    return str(os.getppid() if os.environ.get("PYTEST_XDIST_WORKER") else os.getpid())
+    """The same for all workers of this test run, and no other's."""
+    return os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid4().hex)[:12]
 
 
 @pytest.fixture(scope="session")
@@ -103,23 +138,19 @@ def admin_url() -> Iterator[str]:
     """A server on which databases may be made."""
     given = os.environ.get("DATABASE_URL")
     if given:
-        yield given
-        return
-    with EmbeddedPostgres(_HOME).hold() as info:
-        yield info.url("postgres")
+        with server_url(given, Settings().feature_home) as url:
+            yield url
+    else:
+        with EmbeddedPostgres(_HOME).hold() as info:
+            yield info.url("postgres")
 
 
 @pytest.fixture(scope="session")
-def databases(admin_url: str, run_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+def databases(admin_url: str, run_id: str) -> Iterator[Databases]:
     made = Databases(admin_url, run_id)
-    folder = tmp_path_factory.getbasetemp()
-    shared = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
-    with Path(shared, "template.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        made.make_template()
+    made.make_template()
     yield made
-    if not os.environ.get("PYTEST_XDIST_WORKER"):
-        made.drop(made.template)
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +163,14 @@ def database_url(databases: Databases, run_id: str, worker: str) -> Iterator[str
     """A fresh database with the schema and the seeded plans, for this test alone."""
     name = f"{_PREFIX}_{run_id}_{worker}"
     yield databases.copy(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def empty_database_url(databases: Databases, run_id: str, worker: str) -> Iterator[str]:
+    """A fresh database with nothing in it, for this test alone."""
+    name = f"{_PREFIX}_{run_id}_{worker}_empty"
+    yield databases.create(name)
     databases.drop(name)
 
 

@@ -140,7 +140,7 @@ async def test_a_wrong_value_is_named_and_not_repeated(client: httpx.AsyncClient
         (b'{"meter": "jobs", "amount": 1.0}', {}, 422, "invalid_input"),
         (b'{"meter": "jobs", "amount": 1}', {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
         (b'{"meter": "jobs", "amount": 1}', {"Content-Type": ""}, 415, "unsupported_media_type"),
-        (gzip.compress(b" " * 10_000_000), {"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
+        (gzip.compress(b" " * 10_000_000, mtime=0), {"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
         (b'{"meter": "' + b"x" * 65_536 + b'", "amount": 1}', {}, 413, "body_too_large"),
     ],
     ids=lambda value: ascii(value[:30]) if isinstance(value, bytes) else "",

@@ -18,6 +18,7 @@ from backend.subscription.errors import AccountUnknown
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
+from backend.tests.turns import in_turns
 from backend.usage.errors import IdempotencyConflict
 from backend.usage.model import Source
 
@@ -77,7 +78,7 @@ async def test_a_race_admits_exactly_what_is_left(
 ) -> None:
     if limit_left < 10:
         await engine.consume(caller(someone), meter="jobs", amount=10 - limit_left)
-    outcomes = await asyncio.gather(*(engine.consume(caller(someone), meter="jobs", amount=cost) for _ in range(40)))
+    outcomes = await in_turns(40, lambda: engine.consume(caller(someone), meter="jobs", amount=cost))
     admitted = sum(outcome.decision.allowed for outcome in outcomes if isinstance(outcome, Outcome))
     assert admitted == limit_left // cost
     used = 10 - limit_left + admitted * cost
@@ -93,8 +94,8 @@ async def test_the_first_spends_of_a_window_are_not_refused_in_a_race(engine: En
 async def test_one_key_has_one_effect_however_often_and_at_once(
     engine: Engine, database: Database, someone: Person
 ) -> None:
-    outcomes = await asyncio.gather(
-        *(engine.consume(caller(someone), meter="jobs", amount=2, idempotency_key="order-7") for _ in range(32))
+    outcomes = await in_turns(
+        32, lambda: engine.consume(caller(someone), meter="jobs", amount=2, idempotency_key="order-7")
     )
     firsts = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
     assert len(firsts) == 1
