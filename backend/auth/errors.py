@@ -25,19 +25,17 @@ class ScopeMissing(PlatformError):
     title = "This credential may not do that"
 
 
-class InvalidCredentials(PlatformError):
+class InvalidCredentials(Unauthenticated):
     """Address and password do not belong together, or the address is not confirmed; which of them is not told."""
 
     code = "invalid_credentials"
-    status = 401
     title = "You are not signed in"
 
 
-class RefreshRefused(PlatformError):
+class RefreshRefused(Unauthenticated):
     """The refresh token is not good; when it was spent before, its whole family is revoked and stays so."""
 
     code = "refresh_refused"
-    status = 401
     title = "Sign in again"
     keeps_writes = True
 

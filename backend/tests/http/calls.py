@@ -105,6 +105,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert (found["code"], found["status"]) == (code, status)
     assert found["request_id"] == answer.headers["x-request-id"]
     assert found["type"].endswith(f"/errors/{code}")
+    assert status != 401 or answer.headers["www-authenticate"] == "Bearer"  # RFC 9110, section 15.5.2
     return found
 
 
