@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_IF_STILL_OURS = 'test "$PPID" = "$0" && exec "$@"'
+
 
 @dataclass(frozen=True)
 class Part:
@@ -74,8 +76,13 @@ class Children:
 
 
 def _following_us() -> list[str]:
+    """What a command is begun with, so that it ends with this process.
+
+    The signal is asked for by the child itself: when this process was killed before, none would come. So the child
+    looks once more whose it is before it goes on.
+    """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
+    return [setpriv, "--pdeathsig", "TERM", "sh", "-c", _IF_STILL_OURS, str(os.getpid())] if setpriv else []
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -113,6 +113,14 @@ def test_parts_end_when_their_starter_is_killed() -> None:
     wait_until_dead(pid)
 
 
+def test_a_part_whose_starter_is_killed_before_it_has_begun_does_not_begin() -> None:
+    at_once = _STARTER.replace("time.sleep(600)\n", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n")
+    for _ in range(10):
+        done = subprocess.run([sys.executable, "-c", at_once], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == -signal.SIGKILL
+        wait_until_dead(int(done.stdout))
+
+
 def test_a_busy_port_is_named_with_its_process() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
