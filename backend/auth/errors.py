@@ -63,6 +63,14 @@ class AddressRefused(InvalidInput):
     title = "This is no e-mail address"
 
 
+class SessionUnknown(PlatformError):
+    """No session of yours that is not over has this id."""
+
+    code = "session_unknown"
+    status = 404
+    title = "No such session"
+
+
 class KeyUnknown(PlatformError):
     """No key of yours has this id or prefix."""
 

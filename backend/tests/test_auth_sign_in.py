@@ -313,7 +313,7 @@ async def test_signing_out_ends_the_session_at_once_and_tells_caches(signing: Si
     version = "SELECT version FROM accounts WHERE id = :id"
     before = await signing.scalar(version, id=user.account_id)
     for _ in range(2):
-        await signing.auth.logout(session_id=found.session_id, now=NOW + SECOND)
+        await signing.auth.logout(session_id=found.session_id, user_id=user.user_id, now=NOW + SECOND)
     assert await signing.scalar(version, id=user.account_id) == before + 1
     assert isinstance(await caller(signing, pair.access_token), Unauthenticated)
     with pytest.raises(RefreshRefused):

@@ -1,14 +1,16 @@
 """What routes ask for. The outermost layer of the application has verified the credential and read the clock."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 
 from backend.auth.errors import ScopeMissing, Unauthenticated
 from backend.auth.principal import Principal
-from backend.core.ids import AccountId
+from backend.core.ids import AccountId, UserId
 from backend.core.settings import Settings
 from backend.db.session import AccountSession, Database, ReadSession, SystemSession
 
@@ -51,6 +53,23 @@ def _own_account(principal: CurrentPrincipal) -> AccountId:
 
 
 OwnAccount = Annotated[AccountId, Depends(_own_account)]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInUser:
+    """A person in a session; keys are none."""
+
+    user_id: UserId
+    session_id: UUID
+
+
+def _signed_in(principal: CurrentPrincipal) -> SignedInUser:
+    if principal.user_id is None or principal.session_id is None:
+        raise ScopeMissing("An API key is not signed in: this is for a person with a session.")
+    return SignedInUser(principal.user_id, principal.session_id)
+
+
+SignedIn = Annotated[SignedInUser, Depends(_signed_in)]
 
 
 async def _system_write(database: CurrentDatabase) -> AsyncIterator[SystemSession]:

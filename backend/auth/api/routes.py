@@ -1,18 +1,30 @@
 """/v1/auth: becoming a user, signing in and out."""
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from backend.auth.api.cookies import RefreshCookie, WebClient
-from backend.auth.api.deps import CurrentPrincipal, Now
-from backend.auth.api.schemas import EmailBody, LoginBody, Message, RefreshBody, RegisterBody, TokenAnswer, TokenBody
+from backend.auth.api.deps import Now, SignedIn
+from backend.auth.api.schemas import (
+    EmailBody,
+    LoginBody,
+    Message,
+    RefreshBody,
+    RegisterBody,
+    SessionList,
+    TokenAnswer,
+    TokenBody,
+    session_schema,
+)
 from backend.auth.api.services import Auth, ClientAddress, Registration
 from backend.auth.errors import (
     InvalidCredentials,
     LinkInvalid,
     RefreshRefused,
     ScopeMissing,
+    SessionUnknown,
     TooManyAttempts,
     Unauthenticated,
 )
@@ -98,12 +110,22 @@ async def refresh(
 
 
 @router.post("/logout", responses=problem_responses(Unauthenticated, ScopeMissing))
-async def logout(
-    request: Request, principal: CurrentPrincipal, service: Auth, web: WebClient, response: Response, now: Now
-) -> Message:
+async def logout(user: SignedIn, service: Auth, web: WebClient, response: Response, now: Now) -> Message:
     """Ends the session of the token that was sent."""
-    if principal.session_id is None:
-        raise ScopeMissing("An API key has no session; revoke the key instead.")
-    await service.logout(session_id=principal.session_id, now=now)
+    await service.logout(session_id=user.session_id, user_id=user.user_id, now=now)
     web.forget(response)
     return Message(message="You are signed out.")
+
+
+@router.get("/sessions", responses=problem_responses(Unauthenticated, ScopeMissing))
+async def list_sessions(user: SignedIn, service: Auth, now: Now) -> SessionList:
+    """Where the user is signed in."""
+    found = await service.sessions(user_id=user.user_id, now=now)
+    return SessionList(items=[session_schema(row, current=user.session_id) for row in found])
+
+
+@router.delete("/sessions/{session_id}", responses=problem_responses(Unauthenticated, ScopeMissing, SessionUnknown))
+async def end_session(session_id: UUID, user: SignedIn, service: Auth, now: Now) -> Message:
+    """Ends one session of the user; its tokens work nowhere from then on."""
+    await service.end_session(session_id=session_id, user_id=user.user_id, now=now)
+    return Message(message="The session is over.")

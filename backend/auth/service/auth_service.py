@@ -1,17 +1,19 @@
 """Signing in and out."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
 
-from backend.auth.errors import AddressRefused, InvalidCredentials, LinkInvalid
+from backend.auth.errors import AddressRefused, InvalidCredentials, LinkInvalid, SessionUnknown
 from backend.auth.service import attempts
 from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
 from backend.auth.service.sessions import Device, Sessions, TokenPair
+from backend.core.ids import UserId
 from backend.core.settings import Settings
-from backend.db.models import SignInLink, User
+from backend.db.models import Session, SignInLink, User
 from backend.db.session import Database, SystemSession
 from backend.ratelimit.model import Address
 from backend.security.jwt_service import JwtService
@@ -82,10 +84,22 @@ class AuthService:
         async with self._database.system() as session:
             return await self._sessions.refresh(session, presented=refresh_token, now=now)
 
-    async def logout(self, *, session_id: UUID, now: datetime) -> None:
-        """Ends one session, at once and everywhere."""
+    async def logout(self, *, session_id: UUID, user_id: UserId, now: datetime) -> None:
+        """Ends the session that asks for it, at once and everywhere."""
         async with self._database.system() as session:
-            await self._sessions.end(session, session_id=session_id, now=now, reason="signed out")
+            await self._sessions.end(session, session_id=session_id, user_id=user_id, now=now, reason="signed out")
+
+    async def sessions(self, *, user_id: UserId, now: datetime) -> Sequence[Session]:
+        """Where a user is signed in."""
+        async with self._database.read() as session:
+            return await self._sessions.live(session, user_id=user_id, now=now)
+
+    async def end_session(self, *, session_id: UUID, user_id: UserId, now: datetime) -> None:
+        """Ends one session of a user from another, at once and everywhere. Raises SessionUnknown."""
+        async with self._database.system() as session:
+            reason = "ended from another session"
+            if not await self._sessions.end(session, session_id=session_id, user_id=user_id, now=now, reason=reason):
+                raise SessionUnknown("You have no session with this id that is not over.")
 
 
 def _may_sign_in(user: User | None) -> bool:

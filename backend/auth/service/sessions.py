@@ -1,5 +1,6 @@
 """Sessions and their chains of refresh tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +10,7 @@ from sqlalchemy import select, update
 from backend.auth.errors import RefreshRefused
 from backend.core.ids import UserId, uuid7
 from backend.db.models import Account, Session, User
-from backend.db.session import SystemSession
+from backend.db.session import ReadSession, SystemSession
 from backend.security.errors import TokenInvalid
 from backend.security.jwt_service import JwtService
 from backend.security.tokens import RefreshToken
@@ -92,16 +93,33 @@ class Sessions:
         await _note_change(session, row.user_id)
         raise _refused()
 
-    async def end(self, session: SystemSession, *, session_id: UUID, now: datetime, reason: str) -> None:
-        """Revokes one session; one that is over stays as it is."""
+    async def live(self, session: ReadSession, *, user_id: UserId, now: datetime) -> Sequence[Session]:
+        """The sessions of a user that are not over, the one last seen first."""
+        found = await session.scalars(
+            select(Session)
+            .where(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > now)
+            .order_by(Session.last_seen_at.desc(), Session.id.desc())
+        )
+        return found.all()
+
+    async def end(
+        self, session: SystemSession, *, session_id: UUID, user_id: UserId, now: datetime, reason: str
+    ) -> bool:
+        """Revokes one session of a user; False when it is over already, or another's, or none."""
         ended = await session.scalar(
             update(Session)
-            .where(Session.id == session_id, Session.revoked_at.is_(None))
+            .where(
+                Session.id == session_id,
+                Session.user_id == user_id,
+                Session.revoked_at.is_(None),
+                Session.expires_at > now,
+            )
             .values(revoked_at=now, revoked_reason=reason)
             .returning(Session.user_id)
         )
         if ended is not None:
             await _note_change(session, ended)
+        return ended is not None
 
     def _is_spent(self, token: RefreshToken, row: Session) -> bool:
         if token.generation >= row.generation:

@@ -4,16 +4,18 @@ import asyncio
 import time
 from datetime import timedelta
 from itertools import product
+from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend.auth.service.operators import first_admin_link
 from backend.db.session import Database
 from backend.tests.factories.users import PASSWORD
 from backend.tests.fakes.clock import ManualClock
-from backend.tests.http.calls import bearer, client_of, link_token, mails, problem, signed_up
+from backend.tests.http.calls import bearer, client_of, customer, link_token, mails, problem, signed_up
 from backend.tests.http.conftest import RunningApp
 from backend.tests.moments import NOW
 
@@ -298,3 +300,42 @@ async def test_the_time_of_two_thousand_sign_ins_does_not_tell_known_from_unknow
     running: RunningApp, database: Database
 ) -> None:
     await login_timing(running, database, 2_000, bound=0.6)
+
+
+async def test_sessions_are_listed_with_their_device_and_ended_from_another(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    laptop = await signed_up(client, EMAIL)
+    async with client_of(app, "198.51.100.9") as elsewhere:
+        elsewhere.headers["User-Agent"] = "A telephone"
+        phone = (await login(elsewhere)).json()
+    listed = (await client.get("/v1/auth/sessions", headers=bearer(laptop["access_token"]))).json()["items"]
+    found = {(each["user_agent"], each["address"]): each for each in listed}
+    assert set(found) == {("A telephone", "198.51.100.9"), (client.headers["User-Agent"], "192.0.2.1")}
+    there = found["A telephone", "198.51.100.9"]
+    assert [each["is_current"] for each in listed if each["id"] != there["id"]] == [True]
+    assert not there["is_current"]
+    ended = await client.delete(f"/v1/auth/sessions/{there['id']}", headers=bearer(laptop["access_token"]))
+    assert ended.status_code == 200
+    assert await me(client, phone["access_token"]) == 401
+    problem(await refresh(client, phone["refresh_token"]), 401, "refresh_refused")
+    assert await me(client, laptop["access_token"]) == 200
+    again = await client.delete(f"/v1/auth/sessions/{there['id']}", headers=bearer(laptop["access_token"]))
+    problem(again, 404, "session_unknown")
+    left = (await client.get("/v1/auth/sessions", headers=bearer(laptop["access_token"]))).json()["items"]
+    assert [each["is_current"] for each in left] == [True]
+
+
+async def test_a_session_that_has_run_out_is_not_listed(client: httpx.AsyncClient, clock: ManualClock) -> None:
+    await signed_up(client, EMAIL)
+    clock.advance(timedelta(days=31))
+    pair = (await login(client)).json()
+    listed = (await client.get("/v1/auth/sessions", headers=bearer(pair["access_token"]))).json()["items"]
+    assert [each["is_current"] for each in listed] == [True]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_key_has_no_sessions(client: httpx.AsyncClient, database: Database, method: str) -> None:
+    who = await customer(database)
+    path = "/v1/auth/sessions" if method == "GET" else f"/v1/auth/sessions/{uuid4()}"
+    problem(await client.request(method, path, headers=who.headers), 403, "scope_missing")

@@ -25,6 +25,7 @@ PLACES = {
     ("/v1/usage/reservations/{reservation_id}/release", "reservation_id"),
     ("/v1/usage/reservations/{reservation_id}/extend", "account_id"),
     ("/v1/usage/reservations/{reservation_id}/extend", "reservation_id"),
+    ("/v1/auth/sessions/{session_id}", "session_id"),
 }
 SPENDING = ("check", "consume", "reserve")
 SETTLING = ("commit", "release", "extend")
@@ -148,6 +149,12 @@ async def test_a_key_of_usage_is_ones_own(client: httpx.AsyncClient, who: Caller
 async def test_the_session_of_another_cannot_be_ended(app: FastAPI) -> None:
     async with client_of(app) as client:
         mine, theirs = [await signed_up(client, f"{name}@example.com") for name in ("ada", "eve")]
-        assert (await client.post("/v1/auth/logout", headers=bearer(mine["access_token"]))).status_code == 200
+        own, foreign = bearer(mine["access_token"]), bearer(theirs["access_token"])
+        listed = (await client.get("/v1/auth/sessions", headers=foreign)).json()["items"]
+        ids = [listed[0]["id"], str(uuid4())]
+        answers = [await client.delete(f"/v1/auth/sessions/{each}", headers=own) for each in ids]
+        problem(answers[0], 404, "session_unknown")
+        same(answers[0], answers[1], *ids)
+        assert (await client.post("/v1/auth/logout", headers=own)).status_code == 200
         answer = await client.get("/v1/auth/me", headers=bearer(theirs["access_token"]))
         assert answer.json()["email"] == "eve@example.com"
