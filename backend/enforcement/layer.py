@@ -79,6 +79,7 @@ class EnforcementLayer:
             client_address=answer.address,
             principal=None,
             entitlements=None,
+            rates={},
             metered=answer.metered,
         )
         if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
@@ -98,7 +99,8 @@ class EnforcementLayer:
             answer.rated = error.rated
             raise
         answer.rated = admitted.rated
-        state.update(principal=admitted.principal, entitlements=admitted.entitlements)
+        rates = {} if admitted.rated is None else {admitted.rated.scope: admitted.rated.verdict}
+        state.update(principal=admitted.principal, entitlements=admitted.entitlements, rates=rates)
 
     async def _fail(self, answer: "_Answer", error: Exception) -> None:
         if answer.is_complete:  # it was answered and logged where it was raised, and is only passing through

@@ -1,5 +1,7 @@
 """What the pages of a customer read."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from backend.auth.errors import ScopeMissing
@@ -7,11 +9,13 @@ from backend.auth.principal import Principal
 from backend.catalog.terms import Catalog, PlanTerms
 from backend.db.models import Account, User
 from backend.db.session import ReadSession
+from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.errors import PlanNotFound
-from backend.subscription.schemas import AccountSchema, MeResponse, PlanNameSchema, UsageResponse
+from backend.subscription.schemas import AccountSchema, MeResponse, PlanNameSchema, RateLimitInfo, UsageResponse
 from backend.subscription.service import period_usage
-from backend.subscription.views import limits_schema, meter_schemas, subscription_schema
+from backend.subscription.views import limits_schema, meter_schemas, rate_limit_info, subscription_schema
+from backend.usage.model import JOBS_IN_FLIGHT, LEVEL
 from backend.usage.repository import read_counters
 
 
@@ -24,6 +28,15 @@ async def usage(session: ReadSession, *, entitlements: Entitlements) -> UsageRes
         limits=limits_schema(entitlements.terms),
         meters=meter_schemas(entitlements, counters),
     )
+
+
+async def rate_limits(
+    session: ReadSession, *, entitlements: Entitlements, counted: Mapping[str, RateVerdict]
+) -> RateLimitInfo:
+    """The account's rate limits as this request left them, and its jobs in flight."""
+    account_id, key = entitlements.account.id, (JOBS_IN_FLIGHT, LEVEL)
+    counters = await read_counters(session, account_id=account_id, wanted=[key])
+    return rate_limit_info(entitlements, in_flight=counters.get((JOBS_IN_FLIGHT, LEVEL.start)), counted=counted)
 
 
 def plan_on_sale(catalog: Catalog, name: str) -> PlanTerms:

@@ -51,6 +51,22 @@ class SubscriptionPlanSchema(_Answer):
     is_active: bool
 
 
+class OfferSchema(_Answer):
+    """What the caller can do about a plan: `sign_up` without a sign-in, `keep` the plan in force, or `ask` an operator
+    to be moved `up` or `down` to it."""
+
+    action: Literal["sign_up", "keep", "ask"]
+    direction: Literal["up", "down"] | None
+
+
+class PlanOnSaleSchema(SubscriptionPlanSchema):
+    """A plan on sale, with what the caller can do about it."""
+
+    recommended: bool
+    max_jobs_in_flight: int | None
+    offer: OfferSchema
+
+
 class UserSubscriptionSchema(_Answer):
     """A subscription as it is now."""
 
@@ -132,23 +148,42 @@ class UsageResponse(_Answer):
 class PlanListResponse(_Answer):
     """All plans on sale, in order of rank."""
 
-    plans: list[SubscriptionPlanSchema]
+    plans: list[PlanOnSaleSchema]
 
 
 class PlanDetailResponse(_Answer):
     """One plan."""
 
-    plan: SubscriptionPlanSchema
+    plan: PlanOnSaleSchema
+
+
+class RateLimitStateSchema(RateLimitSchema):
+    """A rate limit and where it stands after this request; null where nothing has been counted by it yet.
+
+    At `full_at` the whole burst can come at once again.
+    """
+
+    remaining: int | None
+    full_at: datetime | None
+
+
+class InFlightSchema(_Answer):
+    """Open reservations on jobs. A `limit` of null is unlimited."""
+
+    limit: int | None
+    used: int
+    remaining: int | None
 
 
 class RateLimitInfo(_Answer):
-    """Requests a minute before and after the plan's multiplier, and each scope in full."""
+    """Requests a minute before and after the plan's multiplier, each scope in full, and jobs at the same time."""
 
     base_limit: int | None
     multiplier: float
     effective_limit: int | None
     plan_name: str
-    scopes: dict[str, RateLimitSchema]
+    scopes: dict[str, RateLimitStateSchema]
+    jobs_in_flight: InFlightSchema
 
 
 class PlanNameSchema(_Answer):

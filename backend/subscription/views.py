@@ -1,18 +1,24 @@
 """Entitlements and counters in the words of the API. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from feature_platform.core.decision import remaining_of
 
 from backend.catalog.definitions import MeterDefinition
 from backend.catalog.terms import Catalog, PlanTerms
+from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.schemas import (
+    InFlightSchema,
     MeterUsageSchema,
+    OfferSchema,
+    PlanOnSaleSchema,
     QuotaLimitsSchema,
     QuotaSchema,
     RateLimitInfo,
     RateLimitSchema,
+    RateLimitStateSchema,
     SubscriptionPlanSchema,
     UserSubscriptionSchema,
 )
@@ -60,6 +66,24 @@ def plan_schema(terms: PlanTerms, catalog: Catalog) -> SubscriptionPlanSchema:
         quotas=[_quota(terms, meter) for meter in catalog.meters],
         is_active=any(plan.plan_id == terms.plan_id for plan in catalog.plans),
     )
+
+
+def offered_plan(terms: PlanTerms, catalog: Catalog, *, present: PlanTerms | None) -> PlanOnSaleSchema:
+    """A plan on sale to somebody on the plan `present`, or to nobody in particular."""
+    return PlanOnSaleSchema(
+        **plan_schema(terms, catalog).model_dump(),
+        recommended=terms.recommended,
+        max_jobs_in_flight=terms.max_jobs_in_flight,
+        offer=_offer(terms, present),
+    )
+
+
+def _offer(terms: PlanTerms, present: PlanTerms | None) -> OfferSchema:
+    if present is None:
+        return OfferSchema(action="sign_up", direction=None)
+    if terms.plan_id == present.plan_id:
+        return OfferSchema(action="keep", direction=None)
+    return OfferSchema(action="ask", direction="up" if terms.rank > present.rank else "down")
 
 
 def _rate_limit(terms: PlanTerms, catalog: Catalog, scope: str) -> RateLimitSchema:
@@ -136,8 +160,10 @@ def meter_schemas(entitlements: Entitlements, counters: Mapping[CounterKey, Coun
     return found
 
 
-def rate_limit_info(entitlements: Entitlements) -> RateLimitInfo:
-    """The limits that count this account's requests."""
+def rate_limit_info(
+    entitlements: Entitlements, *, in_flight: Counter | None, counted: Mapping[str, RateVerdict]
+) -> RateLimitInfo:
+    """The limits that count this account's requests. `counted`: what each scope said of the present one."""
     catalog, terms = entitlements.catalog, entitlements.terms
     base, effective = catalog.rate_limits.get("api"), entitlements.rate_limit("api")
     return RateLimitInfo(
@@ -145,5 +171,22 @@ def rate_limit_info(entitlements: Entitlements) -> RateLimitInfo:
         multiplier=float(terms.rate_limit_multiplier),
         effective_limit=effective.requests if effective else None,
         plan_name=terms.name,
-        scopes=plan_schema(terms, catalog).rate_limits,
+        scopes={
+            scope: _rate_limit_state(limit, counted.get(scope), entitlements.now)
+            for scope, limit in plan_schema(terms, catalog).rate_limits.items()
+        },
+        jobs_in_flight=_in_flight(terms, in_flight),
     )
+
+
+def _rate_limit_state(limit: RateLimitSchema, verdict: RateVerdict | None, now: datetime) -> RateLimitStateSchema:
+    return RateLimitStateSchema(
+        **limit.model_dump(),
+        remaining=verdict.remaining if verdict else None,
+        full_at=now + timedelta(microseconds=verdict.reset_after) if verdict else None,
+    )
+
+
+def _in_flight(terms: PlanTerms, counter: Counter | None) -> InFlightSchema:
+    taken, limit = counter.taken if counter else 0, terms.max_jobs_in_flight
+    return InFlightSchema(limit=limit, used=taken, remaining=remaining_of(limit, taken, 0, 0))

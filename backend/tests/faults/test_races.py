@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.db.session import Database
-from backend.tests.faults.people import Customer, customer
+from backend.tests.faults.people import customer
 from backend.tests.faults.server import Server
+from backend.tests.http.calls import Caller
 
 pytestmark = pytest.mark.faults
 
@@ -36,12 +37,12 @@ async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-async def spend(client: httpx.AsyncClient, who: Customer, amount: int, key: str | None = None) -> httpx.Response:
+async def spend(client: httpx.AsyncClient, who: Caller, amount: int, key: str | None = None) -> httpx.Response:
     body = {"meter": "jobs", "amount": amount, **({"idempotency_key": key} if key else {})}
     return await client.post("/v1/usage/consume", json=body, headers=who.headers)
 
 
-async def used_and_events(database: Database, who: Customer) -> tuple[int, int]:
+async def used_and_events(database: Database, who: Caller) -> tuple[int, int]:
     async with database.read(who.person.account_id) as session:
         used = await session.scalar(text("SELECT coalesce(sum(used), 0) FROM meter_usage WHERE meter = 'jobs'"))
         events = await session.scalar(text("SELECT coalesce(sum(amount), 0) FROM usage_events WHERE meter = 'jobs'"))

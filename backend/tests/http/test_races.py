@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from backend.db.session import Database
 from backend.tests.factories.users import PASSWORD, QUICK
-from backend.tests.faults.people import Customer, customer
+from backend.tests.faults.people import customer
 from backend.tests.faults.server import Server
-from backend.tests.http.calls import signed_up
+from backend.tests.http.calls import Caller, signed_up
 
 pytestmark = pytest.mark.faults
 
@@ -83,13 +83,13 @@ async def fifty_guesses_take_ten_slots(client: httpx.AsyncClient) -> None:
     assert {answer.status_code for answer in right} == {429}
 
 
-async def reserve(client: httpx.AsyncClient, who: Customer, amount: int, key: str | None = None) -> httpx.Response:
+async def reserve(client: httpx.AsyncClient, who: Caller, amount: int, key: str | None = None) -> httpx.Response:
     headers = {**who.headers, **({"Idempotency-Key": key} if key else {})}
     body = {"meter": "compute", "amount": amount, "ttl": 60}
     return await client.post("/v1/usage/reserve", json=body, headers=headers)
 
 
-async def held_and_used(database: Database, who: Customer) -> tuple[int, int]:
+async def held_and_used(database: Database, who: Caller) -> tuple[int, int]:
     async with database.read(who.person.account_id) as session:
         row = (await session.execute(text("SELECT held, used FROM meter_usage WHERE meter = 'compute'"))).one()
         return row.held, row.used
