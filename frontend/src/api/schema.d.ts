@@ -337,7 +337,7 @@ export interface paths {
         };
         /**
          * List Plans
-         * @description All plans on sale, in order of rank. Needs no sign-in.
+         * @description All plans on sale, in order of rank. Needs no sign-in; with one, `offer` is about the account's own plan.
          */
         get: operations["list_plans_v1_subscription_plans_get"];
         put?: never;
@@ -377,7 +377,7 @@ export interface paths {
         };
         /**
          * Read Rate Limits
-         * @description How many requests the plan in force lets pass.
+         * @description How many requests the plan in force lets pass, how many are left now, and how many jobs may run at once.
          */
         get: operations["read_rate_limits_v1_subscription_rate_limits_get"];
         put?: never;
@@ -705,6 +705,18 @@ export interface components {
             version: string;
         };
         /**
+         * InFlightSchema
+         * @description Open reservations on jobs. A `limit` of null is unlimited.
+         */
+        InFlightSchema: {
+            /** Limit */
+            limit: number | null;
+            /** Used */
+            used: number;
+            /** Remaining */
+            remaining: number | null;
+        };
+        /**
          * LoginBody
          * @description Address and password.
          */
@@ -817,6 +829,20 @@ export interface components {
             projection: components["schemas"]["ProjectionSchema"] | null;
         };
         /**
+         * OfferSchema
+         * @description What the caller can do about a plan: `sign_up` without a sign-in, `keep` the plan in force, or `ask` an operator
+         *     to be moved `up` or `down` to it.
+         */
+        OfferSchema: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "sign_up" | "keep" | "ask";
+            /** Direction */
+            direction: ("up" | "down") | null;
+        };
+        /**
          * PingAnswer
          * @description What a metered call answers.
          */
@@ -830,7 +856,7 @@ export interface components {
          * @description One plan.
          */
         PlanDetailResponse: {
-            plan: components["schemas"]["SubscriptionPlanSchema"];
+            plan: components["schemas"]["PlanOnSaleSchema"];
         };
         /**
          * PlanListResponse
@@ -838,7 +864,7 @@ export interface components {
          */
         PlanListResponse: {
             /** Plans */
-            plans: components["schemas"]["SubscriptionPlanSchema"][];
+            plans: components["schemas"]["PlanOnSaleSchema"][];
         };
         /**
          * PlanNameSchema
@@ -849,6 +875,56 @@ export interface components {
             name: string;
             /** Display Name */
             display_name: string;
+        };
+        /**
+         * PlanOnSaleSchema
+         * @description A plan on sale, with what the caller can do about it.
+         */
+        PlanOnSaleSchema: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+            /** Description */
+            description: string;
+            /** Price Cents */
+            price_cents: number;
+            /** Currency */
+            currency: string;
+            /** Billing Period */
+            billing_period: ("monthly" | "yearly") | null;
+            /** Features */
+            features: {
+                [key: string]: boolean;
+            };
+            /** Rate Limit Multiplier */
+            rate_limit_multiplier: number;
+            /** Rate Limits */
+            rate_limits: {
+                [key: string]: components["schemas"]["RateLimitSchema"];
+            };
+            /** Max Jobs Per Month */
+            max_jobs_per_month: number | null;
+            /** Max Storage Mb */
+            max_storage_mb: number | null;
+            /** Max Api Calls Per Day */
+            max_api_calls_per_day: number | null;
+            /** Max Compute Minutes Per Month */
+            max_compute_minutes_per_month: number | null;
+            /** Quotas */
+            quotas: components["schemas"]["QuotaSchema"][];
+            /** Is Active */
+            is_active: boolean;
+            /** Recommended */
+            recommended: boolean;
+            /** Max Jobs In Flight */
+            max_jobs_in_flight: number | null;
+            offer: components["schemas"]["OfferSchema"];
         };
         /**
          * ProjectionSchema
@@ -902,7 +978,7 @@ export interface components {
         };
         /**
          * RateLimitInfo
-         * @description Requests a minute before and after the plan's multiplier, and each scope in full.
+         * @description Requests a minute before and after the plan's multiplier, each scope in full, and jobs at the same time.
          */
         RateLimitInfo: {
             /** Base Limit */
@@ -915,8 +991,9 @@ export interface components {
             plan_name: string;
             /** Scopes */
             scopes: {
-                [key: string]: components["schemas"]["RateLimitSchema"];
+                [key: string]: components["schemas"]["RateLimitStateSchema"];
             };
+            jobs_in_flight: components["schemas"]["InFlightSchema"];
         };
         /**
          * RateLimitSchema
@@ -929,6 +1006,24 @@ export interface components {
             per_seconds: number;
             /** Burst */
             burst: number;
+        };
+        /**
+         * RateLimitStateSchema
+         * @description A rate limit and where it stands after this request; null where nothing has been counted by it yet.
+         *
+         *     At `full_at` the whole burst can come at once again.
+         */
+        RateLimitStateSchema: {
+            /** Requests */
+            requests: number;
+            /** Per Seconds */
+            per_seconds: number;
+            /** Burst */
+            burst: number;
+            /** Remaining */
+            remaining: number | null;
+            /** Full At */
+            full_at: string | null;
         };
         /**
          * Readiness
