@@ -1,6 +1,6 @@
 """/v1/subscription over HTTP."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -9,7 +9,7 @@ import pytest
 from backend.db.session import Database
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.fakes.clock import ManualClock
-from backend.tests.http.calls import Caller, consume, customer, problem, service_key, signed_up
+from backend.tests.http.calls import Caller, Headers, consume, customer, problem, reserve, service_key, signed_up
 from backend.tests.moments import NOW
 
 
@@ -135,14 +135,41 @@ async def test_rate_limits_are_those_of_the_plan(
     if plan != "free":
         await upgrade(database, who, plan)
     _, _, _, multiplier, rate = PLANS[plan]
+    in_flight = {"free": 1, "pro": 5, "enterprise": 50}[plan]
     found = await read(client, who, "rate-limits")
     assert found == {
         "base_limit": 100,
         "multiplier": multiplier,
         "effective_limit": rate,
         "plan_name": plan,
-        "scopes": {"api": {"requests": rate, "per_seconds": 60, "burst": rate}},
+        "scopes": {"api": {"requests": rate, "per_seconds": 60, "burst": rate, **found_state(found, left=rate - 1)}},
+        "jobs_in_flight": {"limit": in_flight, "used": 0, "remaining": in_flight},
     }
+
+
+async def test_what_can_be_done_about_a_plan_depends_on_who_asks(
+    client: httpx.AsyncClient, database: Database, who: Caller
+) -> None:
+    async def offers(headers: Headers | None) -> list[tuple[str, str | None]]:
+        answer = await client.get("/v1/subscription/plans", headers=headers)
+        return [(plan["offer"]["action"], plan["offer"]["direction"]) for plan in answer.json()["plans"]]
+
+    assert await offers(None) == [("sign_up", None)] * 3
+    assert await offers(who.headers) == [("keep", None), ("ask", "up"), ("ask", "up")]
+    await upgrade(database, who, "pro")
+    assert await offers(who.headers) == [("ask", "down"), ("keep", None), ("ask", "up")]
+
+
+async def test_jobs_in_flight_are_a_limit_with_a_state(client: httpx.AsyncClient, who: Caller) -> None:
+    assert (await reserve(client, who.headers, meter="jobs", amount=1)).status_code == 200
+    assert (await read(client, who, "rate-limits"))["jobs_in_flight"] == {"limit": 1, "used": 1, "remaining": 0}
+
+
+def found_state(found: dict[str, Any], *, left: int) -> dict[str, Any]:
+    """The state after one request: one fewer, and full again within a second or the time of one."""
+    full_at = datetime.fromisoformat(found["scopes"]["api"]["full_at"])
+    assert timedelta(0) < full_at - NOW <= timedelta(seconds=1)
+    return {"remaining": left, "full_at": found["scopes"]["api"]["full_at"]}
 
 
 async def test_a_downgrade_below_what_is_used_refuses_and_deletes_nothing(
