@@ -10,10 +10,15 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from backend.auth.api import routes as auth_routes
+from backend.auth.api import security_routes
 from backend.auth.errors import Unauthenticated
 from backend.auth.service.auth_service import AuthService
 from backend.auth.service.credentials import Credentials
+from backend.auth.service.issuers import TrustedIssuers
+from backend.auth.service.own_security import OwnSecurity
 from backend.auth.service.registration_service import RegistrationService
+from backend.auth.service.reset_service import ResetService
+from backend.auth.service.second_factor import SecondFactor
 from backend.catalog.service import Catalogs
 from backend.core import log
 from backend.core.clock import Clock, SystemClock
@@ -31,8 +36,10 @@ from backend.ratelimit.fallback import FallbackRateStore
 from backend.ratelimit.memory import MemoryRateStore
 from backend.ratelimit.postgres import PostgresRateStore
 from backend.ratelimit.store import RateStore
+from backend.security.encryption import Encryption
 from backend.security.jwt_service import JwtService
 from backend.security.passwords import Passwords
+from backend.subscription.api import account_routes
 from backend.subscription.api import routes as subscription_routes
 from backend.system.api import routes as system_routes
 from backend.system.readiness import reasons_against
@@ -78,11 +85,12 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     )
     app.settings, app.clock = settings, clock or SystemClock()
     catalogs, jwt = Catalogs(), JwtService.from_settings(settings)
+    second_factor = SecondFactor(Encryption.from_settings(settings))
     app.admission = Admission(
         settings=settings,
         database=database,
         catalogs=catalogs,
-        credentials=Credentials(jwt),
+        credentials=Credentials(jwt, TrustedIssuers(settings.trusted_issuers)),
         rates=_rate_store(settings, database),
     )
     app.state.settings = settings
@@ -90,7 +98,13 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     app.state.catalogs = catalogs
     passwords = Passwords.from_settings(settings)
     app.state.passwords = passwords
-    app.state.auth = AuthService(database=database, passwords=passwords, jwt=jwt, settings=settings)
+    app.state.auth = AuthService(
+        database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
+    )
+    app.state.own_security = OwnSecurity(
+        database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
+    )
+    app.state.resets = ResetService(database=database, passwords=passwords, jwt=jwt, settings=settings)
     app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
     app.state.errors_url = settings.api_base_url
     app.state.engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app")
@@ -99,8 +113,10 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     for router in (
         system_routes.router,
         auth_routes.router,
+        security_routes.router,
         subscription_routes.router,
         subscription_routes.me_router,
+        account_routes.router,
         usage_routes.router,
     ):
         app.include_router(router)

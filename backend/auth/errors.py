@@ -48,6 +48,78 @@ class LinkInvalid(PlatformError):
     title = "This link does not work"
 
 
+class ChallengeInvalid(Unauthenticated):
+    """The challenge of a second factor is unknown, used or too old; signing in again gives a new one."""
+
+    code = "challenge_invalid"
+    title = "Sign in again"
+
+
+class CodeRefused(Unauthenticated):
+    """The one-time or recovery code is wrong, or was used before; the attempt counts."""
+
+    code = "code_refused"
+    title = "This code is not right"
+    keeps_writes = True
+
+
+class SecondFactorActive(PlatformError):
+    """Two-factor sign-in is on already; it is turned off before it is set up anew."""
+
+    code = "second_factor_active"
+    status = 409
+    title = "Two-factor sign-in is on"
+
+
+class SecondFactorMissing(PlatformError):
+    """Two-factor sign-in is not on, so there is nothing to turn off."""
+
+    code = "second_factor_missing"
+    status = 409
+    title = "Two-factor sign-in is off"
+
+
+class ProofRefused(PlatformError):
+    """The password or code that was sent as a proof is wrong or too old; the attempt counts, the session goes on."""
+
+    code = "proof_refused"
+    status = 400
+    title = "This proof is not right"
+    keeps_writes = True
+
+
+class RoleMissing(PlatformError):
+    """The caller's role in the acting account does not allow this; an owner or admin of the account can change it."""
+
+    code = "role_missing"
+    status = 403
+    title = "Your role may not do that"
+
+
+class AccountUnknown(PlatformError):
+    """No account that you may name has this id."""
+
+    code = "account_unknown"
+    status = 404
+    title = "No such account"
+
+
+class TimeZoneFixed(PlatformError):
+    """The zone in which an account's days and periods begin is given when it is made, and stays."""
+
+    code = "time_zone_fixed"
+    status = 409
+    title = "The time zone stays"
+
+
+class MemberUnknown(PlatformError):
+    """The account has no such member."""
+
+    code = "member_unknown"
+    status = 404
+    title = "No such member"
+
+
 class TooManyAttempts(PlatformError):
     """Too many tries in too short a time; waiting is all that helps."""
 

@@ -1,26 +1,56 @@
 """Who is calling."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
+from backend.auth.errors import RoleMissing
 from backend.core.ids import AccountId, UserId
 
-Kind = Literal["user", "personal_key", "service_key"]
+Kind = Literal["user", "portal", "foreign_user", "personal_key", "service_key"]
+Role = Literal["owner", "admin", "developer", "billing", "viewer"]
+Permission = Literal["read", "spend", "pay", "manage"]
+
+# What the role of a member allows in the account. Everybody in it may read.
+ROLES: Mapping[str, frozenset[Permission]] = {
+    "owner": frozenset({"read", "spend", "pay", "manage"}),
+    "admin": frozenset({"read", "spend", "pay", "manage"}),
+    "developer": frozenset({"read", "spend"}),
+    "billing": frozenset({"read", "pay"}),
+    "viewer": frozenset({"read"}),
+}
+
+
+def role_named(name: str) -> Role:
+    """The role of this name; the tables hold no other."""
+    return next(role for role in get_args(Role) if role == name)
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A caller whose credential was verified against the database in this request.
 
-    `account_id` is the acting account; None for a service key, which names an account in each request. `scopes`
-    are those of a key, `roles` the operator roles of a signed-in user.
+    `account_id` is the acting account; None for a service key, which names an account in each request. `role` is the
+    caller's in that account; None for keys, which have `scopes` instead. `roles` are the operator roles of a
+    signed-in user. `subject` names somebody who is no user of ours.
     """
 
     kind: Kind
     account_id: AccountId | None
     user_id: UserId | None = None
+    subject: str | None = None
     key_id: UUID | None = None
     session_id: UUID | None = None
+    role: Role | None = None
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+
+    def ensure(self, permission: Permission) -> None:
+        """Raises RoleMissing where the caller's role in the acting account does not allow it."""
+        if self.role is not None and permission not in ROLES[self.role]:
+            raise RoleMissing(
+                f"Your role in this account is {self.role}; this needs a role that may {permission}.",
+                role=self.role,
+                permission=permission,
+            )

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from backend.core.trusted_issuer import TrustedIssuer, ensure_apart
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Network = IPv4Network | IPv6Network
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     jwt_issuer: str = "feature-auth"
     jwt_audience: str = "feature-auth-clients"
 
+    encryption_keys: SecretStr | None = None
+    encryption_key_active: str | None = None
+    trusted_issuers: tuple[TrustedIssuer, ...] = ()
+
     argon2_time_cost: int = Field(default=3, ge=1, le=10)
     argon2_memory_kib: int = Field(default=65_536, ge=8, le=1_048_576)
     argon2_parallelism: int = Field(default=4, ge=1, le=16)
@@ -67,6 +73,12 @@ class Settings(BaseSettings):
         """Reads `10.0.0.0/8, 127.0.0.1`: addresses or networks, separated by commas."""
         if isinstance(value, str):
             return tuple(ip_network(part.strip(), strict=False) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_issuers")
+    @classmethod
+    def _issuers_apart(cls, value: tuple[TrustedIssuer, ...]) -> tuple[TrustedIssuer, ...]:
+        ensure_apart(value)
         return value
 
     @field_validator("quota_status", mode="before")
@@ -103,6 +115,8 @@ class Settings(BaseSettings):
             )
         if self.jwt_jwk_current is None:
             problems.append("JWT_JWK_CURRENT is not set: the key made on first run is for development")
+        if self.encryption_keys is None:
+            problems.append("ENCRYPTION_KEYS is not set: the key made on first run is for development")
         if self.smtp_host is None:
             problems.append("SMTP_HOST is not set: mail would go to the development mailbox")
         for name in ("api_base_url", "frontend_base_url"):

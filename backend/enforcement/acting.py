@@ -1,16 +1,17 @@
 """For which account a caller may act."""
 
+from datetime import datetime
 from uuid import UUID
 
-from backend.auth.errors import ScopeMissing
+from backend.auth.errors import AccountUnknown, ScopeMissing
 from backend.auth.principal import Principal
+from backend.auth.service.host_accounts import ensure_account, is_external_id
 from backend.core.errors import InvalidInput
 from backend.core.ids import AccountId
 from backend.db.session import Database
-from backend.subscription.errors import AccountUnknown
 from backend.subscription.repository import account_by_external_id
 
-USAGE_READ, USAGE_WRITE = "usage:read", "usage:write"
+USAGE_READ, USAGE_WRITE, ACCOUNTS_CREATE = "usage:read", "usage:write", "accounts:create"
 _OPERATOR = "superadmin"
 _EXTERNAL = "external:"
 
@@ -22,11 +23,14 @@ def may_lower(principal: Principal) -> bool:
     return _OPERATOR in principal.roles
 
 
-async def acting_account(database: Database, principal: Principal, *, named: str | None, scope: str) -> AccountId:
+async def acting_account(
+    database: Database, principal: Principal, *, named: str | None, scope: str, now: datetime
+) -> AccountId:
     """The account that a request is for. `named` is an id, or `external:` and the host application's own id.
 
-    A service key needs `scope` and names an account; an operator may name one; everybody else acts for their own,
-    and another one is as unknown as one that does not exist. Raises ScopeMissing, AccountUnknown, InvalidInput.
+    A service key needs `scope` and names an account, which is made on the default plan if the key may create
+    accounts; an operator may name one; everybody else acts for their own, in their role there, and another one is as
+    unknown as one that does not exist. Raises ScopeMissing, RoleMissing, AccountUnknown, InvalidInput.
     """
     _require(principal, scope)
     if named is None:
@@ -34,6 +38,8 @@ async def acting_account(database: Database, principal: Principal, *, named: str
             raise InvalidInput("account_id: a service key names the account it acts for.")
         return principal.account_id
     found = await _find(database, named)
+    if found is None and principal.kind == "service_key" and ACCOUNTS_CREATE in principal.scopes:
+        found = await _create(database, named, now)
     is_free = principal.kind == "service_key" or _OPERATOR in principal.roles
     if found is None or (found != principal.account_id and not is_free):
         raise AccountUnknown("No account of yours has this id.")
@@ -41,11 +47,23 @@ async def acting_account(database: Database, principal: Principal, *, named: str
 
 
 def _require(principal: Principal, scope: str) -> None:
-    """A user, and a personal key without scopes, may read and spend for their account; other keys what they list."""
-    if principal.kind == "user" or (principal.kind == "personal_key" and not principal.scopes):
+    """A person may do what their role allows, a personal key without scopes reads and spends for its account, other
+    keys do what they list."""
+    principal.ensure("read" if scope == USAGE_READ else "spend")
+    if principal.key_id is None or (principal.kind == "personal_key" and not principal.scopes):
         return
     if scope not in principal.scopes and not (scope == USAGE_READ and USAGE_WRITE in principal.scopes):
         raise ScopeMissing(f"This key lacks the scope {scope}.", scope=scope)
+
+
+async def _create(database: Database, named: str, now: datetime) -> AccountId | None:
+    """The account of a new external id, on the default plan. None for a name that is no external id."""
+    external_id = named.removeprefix(_EXTERNAL)
+    if external_id == named or not is_external_id(external_id):
+        return None
+    async with database.system() as session:
+        await ensure_account(session, external_id=external_id, now=now)
+    return await _find(database, named)
 
 
 async def _find(database: Database, named: str) -> AccountId | None:

@@ -7,9 +7,8 @@ from typing import Any
 from feature_platform.core.decision import whole_seconds
 from feature_platform.core.gcra import RateLimit
 
-from backend.auth.errors import Unauthenticated
 from backend.auth.principal import Principal
-from backend.auth.service.credentials import Credentials
+from backend.auth.service.credentials import Credentials, Presented, Refused
 from backend.catalog.service import Catalogs
 from backend.catalog.terms import Catalog
 from backend.core.settings import Settings
@@ -31,7 +30,7 @@ _STANDARD = RateLimit(requests=100, per_seconds=60, burst=100)
 class Admitted:
     """What is known of a caller: a verified principal, nobody, or somebody with a bad credential."""
 
-    principal: Principal | Unauthenticated | None
+    principal: Principal | Refused | None
     entitlements: Entitlements | None
     rated: Rated | None
 
@@ -68,11 +67,21 @@ class Admission:
             standard.requests * _GUARD_FACTOR, standard.per_seconds, standard.burst * _GUARD_FACTOR
         )
 
-    async def admit(self, authorization: str | None, *, address: Address, now: datetime) -> Admitted:
-        """Raises RateLimited, AccountSuspended; a bad credential is returned, for public routes do not mind it."""
+    async def admit(
+        self, authorization: str | None, *, account: str | None, address: Address, now: datetime
+    ) -> Admitted:
+        """Raises RateLimited, AccountSuspended; a bad credential is returned, for public routes do not mind it.
+
+        `account` is what the header `Feature-Account` names.
+        """
         await self._ask_guard(address)
+        presented = await self._credentials.present(authorization, now=now)
         async with self._database.read() as session:
-            principal = await self._credentials.resolve(session, authorization, now=now)
+            principal: Principal | Refused | None = None
+            if isinstance(presented, Presented):
+                principal = await self._credentials.resolve(session, presented, account=account, now=now)
+            else:
+                principal = presented
             catalog = await self._catalogs.current(session)
             entitlements = None
             if isinstance(principal, Principal) and principal.account_id is not None:
@@ -106,7 +115,7 @@ class Admission:
 
     async def _count(
         self,
-        principal: Principal | Unauthenticated | None,
+        principal: Principal | Refused | None,
         entitlements: Entitlements | None,
         catalog: Catalog,
         address: Address,

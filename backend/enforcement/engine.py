@@ -15,6 +15,7 @@ from uuid import UUID
 from feature_platform.core.decision import Decision
 from sqlalchemy.exc import DBAPIError
 
+from backend.auth.errors import AccountUnknown
 from backend.catalog.service import Catalogs
 from backend.core.errors import Unavailable
 from backend.core.ids import AccountId
@@ -22,7 +23,6 @@ from backend.db.session import AccountSession, Database, ReadSession, is_unavail
 from backend.enforcement.decide import Ask, Refused, ask, granted, judge, refused
 from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
 from backend.subscription.entitlements import Entitlements, resolve
-from backend.subscription.errors import AccountUnknown
 from backend.subscription.repository import read_version
 from backend.usage.errors import IdempotencyConflict
 from backend.usage.holds import expire_due, is_any_due, seconds_until_a_slot

@@ -88,10 +88,10 @@ class EnforcementLayer:
             raise AddressDenied("This address is on the deny list; ask the operator.")
         if not scope["path"].startswith("/v1/"):
             return
-        authorization = next((value for name, value in headers if name == b"authorization"), None)
         try:
             admitted = await self._admission.admit(
-                None if authorization is None else authorization.decode("latin-1"),
+                _field(headers, b"authorization"),
+                account=_field(headers, b"feature-account"),
                 address=answer.address,
                 now=answer.now,
             )
@@ -176,6 +176,10 @@ class _Answer:
             added.append((b"cache-control", b"no-store"))
         added += fields(self.rated, self.metered, now=self.now)
         return [(name, value) for name, value in added if name not in present]
+
+
+def _field(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str | None:
+    return next((value.decode("latin-1") for field, value in headers if field == name), None)
 
 
 def _request_id(scope: Scope) -> str:

@@ -5,5 +5,9 @@ class TokenInvalid(Exception):
     """The token is not one of ours, or not good now. The reason is for logs, never for its holder."""
 
 
+class SecretUnreadable(Exception):
+    """A stored secret cannot be read with the keys that there are. The message says why, for the operator."""
+
+
 class PasswordRefused(Exception):
     """The password cannot be chosen. The message says why and what to do."""

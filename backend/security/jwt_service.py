@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.algorithms import ECAlgorithm
 from pydantic import SecretStr
 
-from backend.core.ids import UserId, uuid7
+from backend.core.ids import uuid7
 from backend.core.settings import Settings
 from backend.security.errors import TokenInvalid
 from backend.security.key_file import load_or_create
@@ -32,7 +32,7 @@ _LEEWAY = timedelta(seconds=5)
 class AccessClaims:
     """What a verified access token says."""
 
-    user_id: UserId
+    subject: UUID
     session_id: UUID
     issued_at: datetime
     expires_at: datetime
@@ -123,12 +123,12 @@ class JwtService:
         """Secrets for the chains of refresh tokens, the one to continue chains with first."""
         return self._chain_keys
 
-    def issue_access(self, user_id: UserId, session_id: UUID, *, now: datetime) -> str:
-        """A token for one user in one session, good for `access_ttl`."""
+    def issue_access(self, subject: UUID, session_id: UUID, *, now: datetime) -> str:
+        """A token for one session, good for `access_ttl`. `subject`: its user, or the account of a portal session."""
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
-            "sub": str(user_id),
+            "sub": str(subject),
             "sid": str(session_id),
             "iat": int(now.timestamp()),
             "exp": int((now + self.access_ttl).timestamp()),
@@ -186,7 +186,7 @@ def _claims(claims: Mapping[str, Any]) -> AccessClaims:
     if not isinstance(claims["iat"], int) or not isinstance(claims["exp"], int):
         raise TokenInvalid("time")
     return AccessClaims(
-        user_id=UserId(UUID(str(claims["sub"]))),
+        subject=UUID(str(claims["sub"])),
         session_id=UUID(str(claims["sid"])),
         issued_at=datetime.fromtimestamp(claims["iat"], UTC),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),

@@ -27,8 +27,8 @@ class Passwords:
     """Hashes and verifies. A hash takes 64 MiB and a tenth of a second, so only `workers` run at once."""
 
     def __init__(self, *, time_cost: int, memory_kib: int, parallelism: int, workers: int) -> None:
-        hasher = Argon2Hasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
-        self._hasher = PasswordHash((hasher,))
+        self._argon2 = Argon2Hasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
+        self._hasher = PasswordHash((self._argon2,))
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
         self._waiting = 0
         # Verified for an unknown address, so that the answer takes as long as for a known one.
@@ -58,6 +58,12 @@ class Passwords:
             return matches and bool(stored)
 
         return await self._run(work)
+
+    async def renewed(self, password: str, stored: str | None) -> str | None:
+        """A new hash of a password that was just verified, where the stored one was made with other settings."""
+        if stored is None or not self._argon2.check_needs_rehash(stored):
+            return None
+        return await self.hash(password)
 
     def close(self) -> None:
         """Waits for what runs."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from backend.auth.errors import AccountUnknown
 from backend.catalog.service import Catalogs
 from backend.catalog.terms import Catalog, PlanTerms
 from backend.core.errors import InvalidInput
@@ -11,7 +12,7 @@ from backend.core.ids import AccountId, UserId, uuid7
 from backend.db import outbox
 from backend.db.session import WriteSession
 from backend.subscription.entitlements import MONTH, Entitlements, days_from, resolve
-from backend.subscription.errors import AccountUnknown, PlanUnknown
+from backend.subscription.errors import PlanUnknown
 from backend.subscription.lifecycle import Status, SubscriptionFacts
 from backend.subscription.periods import boundary, period_containing
 from backend.subscription.repository import (
@@ -42,7 +43,7 @@ async def assign_plan(
     session: WriteSession,
     *,
     account_id: AccountId,
-    user_id: UserId,
+    user_id: UserId | None,
     plan_name: str,
     duration_days: int,
     catalogs: Catalogs,
@@ -124,6 +125,17 @@ async def _prolong(
     return Assignment(terms.name, changed.status.value, subscription.id, expires_at)
 
 
+async def end_subscription(session: WriteSession, *, account_id: AccountId, catalogs: Catalogs, now: datetime) -> None:
+    """Ends the live subscription now, if there is one; the account is on the default plan. Raises AccountUnknown."""
+    await lock_account(session, account_id=account_id)
+    present = await resolve(session, account_id=account_id, catalogs=catalogs, now=now)
+    if present is None:
+        raise AccountUnknown("No account has this id.")
+    await _settle_what_is_due(session, account_id=account_id, present=present)
+    await _end(session, present)
+    await raise_version(session, account_id=account_id)
+
+
 async def _end(session: WriteSession, present: Entitlements) -> None:
     subscription, facts = present.subscription, present.facts
     if subscription is None or facts is None:
@@ -138,7 +150,7 @@ async def _end(session: WriteSession, present: Entitlements) -> None:
 
 
 async def _begin(
-    session: WriteSession, present: Entitlements, user_id: UserId, terms: PlanTerms, expires_at: datetime
+    session: WriteSession, present: Entitlements, user_id: UserId | None, terms: PlanTerms, expires_at: datetime
 ) -> Assignment:
     now, zone = present.now, present.account.zone
     facts = SubscriptionFacts(

@@ -11,14 +11,6 @@ class PlanUnknown(PlatformError):
     title = "No such plan"
 
 
-class AccountUnknown(PlatformError):
-    """No account that you may name has this id."""
-
-    code = "account_unknown"
-    status = 404
-    title = "No such account"
-
-
 class PlanNotFound(PlatformError):
     """No plan on sale lives at this address."""
 

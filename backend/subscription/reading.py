@@ -1,22 +1,32 @@
 """What the pages of a customer read."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from backend.auth.errors import ScopeMissing
 from backend.auth.principal import Principal
 from backend.catalog.terms import Catalog, PlanTerms
-from backend.db.models import Account, User
+from backend.db.models import Account, AccountMember, RecoveryCode, User
 from backend.db.session import ReadSession
 from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.errors import PlanNotFound
-from backend.subscription.schemas import AccountSchema, MeResponse, PlanNameSchema, RateLimitInfo, UsageResponse
+from backend.subscription.schemas import (
+    AccountSchema,
+    MeResponse,
+    OwnAccountSchema,
+    PlanNameSchema,
+    RateLimitInfo,
+    UsageResponse,
+)
 from backend.subscription.service import period_usage
 from backend.subscription.views import limits_schema, meter_schemas, rate_limit_info, subscription_schema
 from backend.usage.model import JOBS_IN_FLIGHT, LEVEL
 from backend.usage.repository import read_counters
+
+_MOST_ACCOUNTS = 200
 
 
 async def usage(session: ReadSession, *, entitlements: Entitlements) -> UsageResponse:
@@ -48,28 +58,77 @@ def plan_on_sale(catalog: Catalog, name: str) -> PlanTerms:
 
 
 async def me(session: ReadSession, *, principal: Principal, entitlements: Entitlements) -> MeResponse:
-    """The user behind a credential. Raises ScopeMissing for a key that belongs to an account alone."""
-    if principal.user_id is None:
+    """The person behind a credential. Raises ScopeMissing for a key that belongs to an account alone."""
+    if principal.user_id is None and principal.key_id is not None:
         raise ScopeMissing("This key belongs to an account and to no user; sign in to see one.")
-    user = (await session.scalars(select(User).where(User.id == principal.user_id))).one()
     account = (await session.scalars(select(Account).where(Account.id == entitlements.account.id))).one()
     terms = entitlements.terms
-    return MeResponse.model_validate(
-        {
-            "id": user.id,
-            "email": user.email,
-            "status": user.status,
-            "roles": sorted(principal.roles),
-            "mfa_enabled": user.mfa_enabled,
-            "account": AccountSchema.model_validate(
-                {
-                    "id": account.id,
-                    "kind": account.kind,
-                    "name": account.name,
-                    "time_zone": entitlements.zone.key,
-                }
-            ),
-            "subscription": subscription_schema(entitlements),
-            "plan": PlanNameSchema(name=terms.name, display_name=terms.display_name),
-        }
+    return MeResponse(
+        **await _person(session, principal),
+        roles=sorted(principal.roles),
+        account=AccountSchema(
+            id=account.id,
+            external_id=account.external_id,
+            kind=account.kind,
+            name=account.name,
+            time_zone=entitlements.zone.key,
+            role=principal.role,
+        ),
+        accounts=await _accounts(session, principal, account),
+        subscription=subscription_schema(entitlements),
+        plan=PlanNameSchema(name=terms.name, display_name=terms.display_name),
     )
+
+
+async def _person(session: ReadSession, principal: Principal) -> dict[str, Any]:
+    if principal.user_id is None:
+        return {
+            "kind": principal.kind,
+            "id": None,
+            "subject": principal.subject,
+            "email": None,
+            "status": "active",
+            "mfa_enabled": False,
+            "has_password": False,
+            "recovery_codes_left": None,
+            **dict.fromkeys(("name", "display_zone", "language", "theme")),
+        }
+    user = (await session.scalars(select(User).where(User.id == principal.user_id))).one()
+    unused = (RecoveryCode.user_id == user.id, RecoveryCode.used_at.is_(None))
+    return {
+        "kind": "user",
+        "id": user.id,
+        "subject": str(user.id),
+        "email": user.email,
+        "status": user.status,
+        "mfa_enabled": user.mfa_enabled,
+        "has_password": user.password_hash is not None,
+        "recovery_codes_left": await session.scalar(select(func.count()).where(*unused)) if user.mfa_enabled else None,
+        "name": user.name,
+        "display_zone": user.display_zone,
+        "language": user.language,
+        "theme": user.theme,
+    }
+
+
+async def _accounts(session: ReadSession, principal: Principal, acting: Account) -> list[OwnAccountSchema]:
+    """Those that the caller may name, the acting one first, then by name."""
+    if principal.role is None:
+        return []
+    who = AccountMember.foreign_subject == principal.subject
+    if principal.user_id is not None:
+        who = AccountMember.user_id == principal.user_id
+    found = [OwnAccountSchema(id=acting.id, kind=acting.kind, name=acting.name, role=principal.role)]
+    if principal.kind == "portal":  # a link opens one account
+        return found
+    rows = await session.execute(
+        select(Account, AccountMember.role)
+        .join(AccountMember, AccountMember.account_id == Account.id)
+        .where(who, Account.status != "deleted", Account.id != acting.id)
+        .order_by(Account.name, Account.id)
+        .limit(_MOST_ACCOUNTS)
+    )
+    others = [
+        OwnAccountSchema(id=account.id, kind=account.kind, name=account.name, role=role) for account, role in rows
+    ]
+    return found + others

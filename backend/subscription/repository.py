@@ -32,7 +32,7 @@ class SubscriptionRow:
     """The live subscription as stored; `lifecycle.at` says what it is now."""
 
     id: UUID
-    user_id: UserId
+    user_id: UserId | None
     account_id: AccountId
     plan_id: UUID
     plan_version_id: UUID

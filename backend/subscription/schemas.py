@@ -2,10 +2,12 @@
 whole jobs, calls, minutes and megabytes."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+
+from backend.auth.principal import Role
 
 
 class _Answer(BaseModel):
@@ -71,7 +73,7 @@ class UserSubscriptionSchema(_Answer):
     """A subscription as it is now."""
 
     id: UUID
-    user_id: UUID
+    user_id: UUID | None
     plan_id: UUID
     status: Literal["trial", "active", "past_due", "cancelled", "expired", "incomplete", "paused"]
     started_at: datetime
@@ -197,19 +199,72 @@ class AccountSchema(_Answer):
     """The acting account; `time_zone` is the one in which its days and periods begin."""
 
     id: UUID
+    external_id: str | None
     kind: Literal["personal", "team"]
     name: str
     time_zone: str
+    role: Role | None
+
+
+class OwnAccountSchema(_Answer):
+    """An account for which the caller may act; the header `Feature-Account` names it."""
+
+    id: UUID
+    kind: Literal["personal", "team"]
+    name: str
+    role: Role
+
+
+class MemberSchema(_Answer):
+    """Somebody who acts for an account: a subject of a trusted issuer, or the id of a user."""
+
+    subject: str
+    role: Role
+
+
+class HostAccountSchema(_Answer):
+    """An account of the host application, by the host's own id. `time_zone` is where its days and periods begin."""
+
+    id: UUID
+    external_id: str
+    name: str
+    kind: Literal["personal", "team"]
+    time_zone: str
+    metadata: dict[str, Any]
+    status: Literal["active", "suspended"]
+    plan: PlanNameSchema
+    members: list[MemberSchema]
+    created_at: datetime
+
+
+class PortalSessionSchema(_Answer):
+    """Where to send the customer's browser."""
+
+    url: str
+    expires_at: datetime
 
 
 class MeResponse(_Answer):
-    """Who is signed in, for which account, on which plan."""
+    """Who is signed in, for which account, on which plan.
 
-    id: UUID
-    email: str
+    `kind` says whether it is a user of ours, a guest of a portal link, or a user of a trusted issuer, of whom no `id`
+    and no `email` are known. `accounts` are those that the caller may name, the acting one first.
+    """
+
+    kind: Literal["user", "portal", "foreign_user"]
+    id: UUID | None
+    subject: str | None
+    email: str | None
     status: Literal["unverified", "active", "suspended", "deleted"]
     roles: list[str]
     mfa_enabled: bool
+    has_password: bool
+    recovery_codes_left: int | None
+    name: str | None
+    display_zone: str | None
+    language: str | None
+    theme: Literal["auto", "light", "dark"] | None
     account: AccountSchema
+    accounts: list[OwnAccountSchema]
     subscription: UserSubscriptionSchema | None
     plan: PlanNameSchema

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
+from backend.auth.errors import AccountUnknown
 from backend.catalog.service import Catalogs
 from backend.core.errors import InvalidInput, NotFound
 from backend.core.ids import UserId
 from backend.db.session import ReadSession, WriteSession
 from backend.subscription.change import Assignment, assign_plan
 from backend.subscription.entitlements import Entitlements, resolve
-from backend.subscription.errors import AccountUnknown
 from backend.subscription.repository import personal_account
 from backend.subscription.schemas import SubscriptionPlanSchema, UserSubscriptionSchema, UserUsageSchema
 from backend.subscription.views import (

@@ -34,8 +34,8 @@ async def signing(database: Database) -> AsyncIterator[SignIn]:
 
 
 async def caller(signing: SignIn, authorization: str | None) -> Principal | Unauthenticated | None:
-    async with signing.database.read() as session:
-        return await signing.credentials.resolve(session, authorization, now=NOW + SECOND)
+    found: Principal | Unauthenticated | None = await signing.resolve(authorization, now=NOW + SECOND)
+    return found
 
 
 async def personal(signing: SignIn, user: Person, *scopes: str) -> CreatedKey:

@@ -33,8 +33,8 @@ async def signing(database: Database) -> AsyncIterator[SignIn]:
 async def caller(
     signing: SignIn, access_token: str, *, after: timedelta = SECOND
 ) -> Principal | Unauthenticated | None:
-    async with signing.database.read() as session:
-        return await signing.credentials.resolve(session, f"Bearer {access_token}", now=NOW + after)
+    found: Principal | Unauthenticated | None = await signing.resolve(f"Bearer {access_token}", now=NOW + after)
+    return found
 
 
 async def refresh(signing: SignIn, token: str, *, after: timedelta) -> TokenPair:
@@ -313,7 +313,7 @@ async def test_signing_out_ends_the_session_at_once_and_tells_caches(signing: Si
     version = "SELECT version FROM accounts WHERE id = :id"
     before = await signing.scalar(version, id=user.account_id)
     for _ in range(2):
-        await signing.auth.logout(session_id=found.session_id, user_id=user.user_id, now=NOW + SECOND)
+        await signing.auth.logout(session_id=found.session_id, now=NOW + SECOND)
     assert await signing.scalar(version, id=user.account_id) == before + 1
     assert isinstance(await caller(signing, pair.access_token), Unauthenticated)
     with pytest.raises(RefreshRefused):
@@ -326,7 +326,9 @@ async def test_signing_out_ends_the_session_at_once_and_tells_caches(signing: Si
 
 async def use(signing: SignIn, link: str, *, after: timedelta = SECOND) -> TokenPair:
     token = link.partition("?token=")[2]
-    return await signing.auth.use_link(token=token, address=HERE, user_agent=None, now=NOW + after)
+    found = await signing.auth.use_link(token=token, address=HERE, user_agent=None, now=NOW + after)
+    assert isinstance(found, TokenPair)
+    return found
 
 
 async def test_a_link_signs_in_once_even_when_it_is_used_ten_times_at_once(signing: SignIn) -> None:

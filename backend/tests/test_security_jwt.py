@@ -82,7 +82,7 @@ def test_the_token_says_who_in_which_session_until_when(service: JwtService) -> 
 def test_a_token_is_good_from_its_issue_to_its_end_by_the_given_time(service: JwtService) -> None:
     token = service.issue_access(USER, SESSION, now=NOW)
     found = service.verify_access(token, now=NOW)
-    assert (found.user_id, found.session_id) == (USER, SESSION)
+    assert (found.subject, found.session_id) == (USER, SESSION)
     assert service.verify_access(token, now=NOW + timedelta(seconds=419)) == found
     for later in (timedelta(seconds=420), timedelta(days=400), timedelta(seconds=-60)):
         with pytest.raises(TokenInvalid):
@@ -90,7 +90,7 @@ def test_a_token_is_good_from_its_issue_to_its_end_by_the_given_time(service: Jw
 
 
 def test_what_signed_does_is_accepted_so_the_refusals_below_have_one_cause(service: JwtService) -> None:
-    assert service.verify_access(signed(), now=NOW).user_id == USER
+    assert service.verify_access(signed(), now=NOW).subject == USER
 
 
 HOSTILE = {
@@ -171,8 +171,8 @@ def test_keys_change_without_signing_anybody_out() -> None:
     old, new = new_jwk(), new_jwk()
     before = JwtService.from_settings(settings_for_tests(jwt_jwk_current=old, jwt_jwk_next=new))
     after = JwtService.from_settings(settings_for_tests(jwt_jwk_current=new, jwt_jwk_previous=old))
-    assert before.verify_access(after.issue_access(USER, SESSION, now=NOW), now=NOW).user_id == USER
-    assert after.verify_access(before.issue_access(USER, SESSION, now=NOW), now=NOW).user_id == USER
+    assert before.verify_access(after.issue_access(USER, SESSION, now=NOW), now=NOW).subject == USER
+    assert after.verify_access(before.issue_access(USER, SESSION, now=NOW), now=NOW).subject == USER
     assert set(before.chain_keys) == set(after.chain_keys)
     assert before.chain_keys[0] != after.chain_keys[0]
 
@@ -189,7 +189,7 @@ def test_the_previous_key_is_good_for_the_grace_and_no_longer(says_since: bool) 
     for after, good in ((timedelta(0), True), (timedelta(hours=1), True), (timedelta(hours=1, seconds=1), False)):
         token = thief.issue_access(USER, SESSION, now=NOW + after)
         if good:
-            assert service.verify_access(token, now=NOW + after).user_id == USER
+            assert service.verify_access(token, now=NOW + after).subject == USER
         else:
             with pytest.raises(TokenInvalid):
                 service.verify_access(token, now=NOW + after)
@@ -220,7 +220,7 @@ def development(home: Path) -> Settings:
 def test_in_development_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     home = tmp_path / "home"
     token = JwtService.from_settings(development(home)).issue_access(USER, SESSION, now=NOW)
-    assert JwtService.from_settings(development(home)).verify_access(token, now=NOW).user_id == USER
+    assert JwtService.from_settings(development(home)).verify_access(token, now=NOW).subject == USER
     folder = home / "keys"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in folder.iterdir()] == [("jwt.jwk", 0o600)]

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import Cookie, Depends, Header, Response
 
 from backend.auth.api.deps import CurrentSettings
-from backend.auth.api.schemas import TokenAnswer
+from backend.auth.api.schemas import SecondFactorNeeded, TokenAnswer
 from backend.auth.errors import RefreshRefused
+from backend.auth.service.second_factor import Challenge
 from backend.auth.service.sessions import TokenPair
 
 _NAME = "feature_refresh"
@@ -40,6 +41,11 @@ class Delivery:
             refresh_token=None if self.is_web else pair.refresh_token,
             expires_in=pair.expires_in,
         )
+
+    def answer_or_ask(self, response: Response, found: TokenPair | Challenge) -> TokenAnswer | SecondFactorNeeded:
+        if isinstance(found, Challenge):
+            return SecondFactorNeeded(challenge_id=found.challenge_id)
+        return self.answer(response, found)
 
     def presented(self, in_body: str | None, in_cookie: str | None) -> str:
         """The refresh token that was sent. A cookie counts only with the header, which no foreign page can send."""

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from backend.auth.errors import ScopeMissing, Unauthenticated
 from backend.auth.principal import Principal
+from backend.auth.service.credentials import Refused
 from backend.core.ids import AccountId, UserId
 from backend.core.settings import Settings
 from backend.db.session import AccountSession, Database, ReadSession, SystemSession
@@ -32,8 +33,8 @@ def _settings(request: Request) -> Settings:
 
 def _principal(request: Request) -> Principal:
     """The verified caller. `request.state.principal` is None without a credential, an error with a bad one."""
-    found: Principal | Unauthenticated | None = request.state.principal
-    if isinstance(found, Unauthenticated):
+    found: Principal | Refused | None = request.state.principal
+    if isinstance(found, Refused):
         raise found
     if found is None:
         raise Unauthenticated("Send a token or an API key: `Authorization: Bearer ...`.")
@@ -57,7 +58,7 @@ OwnAccount = Annotated[AccountId, Depends(_own_account)]
 
 @dataclass(frozen=True, slots=True)
 class SignedInUser:
-    """A person in a session; keys are none."""
+    """A user of ours in a session; keys, guests of a portal and users of another issuer are none."""
 
     user_id: UserId
     session_id: UUID
@@ -65,11 +66,20 @@ class SignedInUser:
 
 def _signed_in(principal: CurrentPrincipal) -> SignedInUser:
     if principal.user_id is None or principal.session_id is None:
-        raise ScopeMissing("An API key is not signed in: this is for a person with a session.")
+        raise ScopeMissing("This is for a user of this service who is signed in; keys and guests have no such thing.")
     return SignedInUser(principal.user_id, principal.session_id)
 
 
 SignedIn = Annotated[SignedInUser, Depends(_signed_in)]
+
+
+def _session_id(principal: CurrentPrincipal) -> UUID:
+    if principal.session_id is None:
+        raise ScopeMissing("This credential is no session: keys are revoked, and tokens of another issuer end there.")
+    return principal.session_id
+
+
+SessionId = Annotated[UUID, Depends(_session_id)]
 
 
 async def _system_write(database: CurrentDatabase) -> AsyncIterator[SystemSession]:

@@ -6,13 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Response
 
 from backend.auth.api.cookies import RefreshCookie, WebClient
-from backend.auth.api.deps import Now, SignedIn
+from backend.auth.api.deps import Now, SessionId, SignedIn
 from backend.auth.api.schemas import (
     EmailBody,
+    EndedSessions,
     LoginBody,
     Message,
     RefreshBody,
     RegisterBody,
+    SecondFactorNeeded,
     SessionList,
     TokenAnswer,
     TokenBody,
@@ -77,12 +79,12 @@ async def login(
     response: Response,
     now: Now,
     user_agent: UserAgent = None,
-) -> TokenAnswer:
-    """A new session."""
-    pair = await service.login(
+) -> TokenAnswer | SecondFactorNeeded:
+    """A new session; with two-factor sign-in a challenge, which a code completes."""
+    found = await service.login(
         email=body.email, password=body.password, address=address, user_agent=user_agent, now=now
     )
-    return web.answer(response, pair)
+    return web.answer_or_ask(response, found)
 
 
 @router.post("/sign-in-link", responses=problem_responses(LinkInvalid, TooManyAttempts, body=True))
@@ -94,9 +96,24 @@ async def use_sign_in_link(
     response: Response,
     now: Now,
     user_agent: UserAgent = None,
+) -> TokenAnswer | SecondFactorNeeded:
+    """A new session for the user of a link that works once; with two-factor sign-in a challenge."""
+    found = await service.use_link(token=body.token, address=address, user_agent=user_agent, now=now)
+    return web.answer_or_ask(response, found)
+
+
+@router.post("/portal-link", responses=problem_responses(LinkInvalid, TooManyAttempts, body=True))
+async def use_portal_link(
+    body: TokenBody,
+    service: Auth,
+    address: ClientAddress,
+    web: WebClient,
+    response: Response,
+    now: Now,
+    user_agent: UserAgent = None,
 ) -> TokenAnswer:
-    """A new session for the user of a link that works once."""
-    pair = await service.use_link(token=body.token, address=address, user_agent=user_agent, now=now)
+    """A session in the rooms of the account of a portal link, which works once."""
+    pair = await service.use_portal_link(token=body.token, address=address, user_agent=user_agent, now=now)
     return web.answer(response, pair)
 
 
@@ -110,9 +127,9 @@ async def refresh(
 
 
 @router.post("/logout", responses=problem_responses(Unauthenticated, ScopeMissing))
-async def logout(user: SignedIn, service: Auth, web: WebClient, response: Response, now: Now) -> Message:
+async def logout(session_id: SessionId, service: Auth, web: WebClient, response: Response, now: Now) -> Message:
     """Ends the session of the token that was sent."""
-    await service.logout(session_id=user.session_id, user_id=user.user_id, now=now)
+    await service.logout(session_id=session_id, now=now)
     web.forget(response)
     return Message(message="You are signed out.")
 
@@ -122,6 +139,13 @@ async def list_sessions(user: SignedIn, service: Auth, now: Now) -> SessionList:
     """Where the user is signed in."""
     found = await service.sessions(user_id=user.user_id, now=now)
     return SessionList(items=[session_schema(row, current=user.session_id) for row in found])
+
+
+@router.delete("/sessions", responses=problem_responses(Unauthenticated, ScopeMissing))
+async def end_other_sessions(user: SignedIn, service: Auth, now: Now) -> EndedSessions:
+    """Ends all sessions of the user but the one that asks."""
+    ended = await service.end_other_sessions(session_id=user.session_id, user_id=user.user_id, now=now)
+    return EndedSessions(ended_count=ended)
 
 
 @router.delete("/sessions/{session_id}", responses=problem_responses(Unauthenticated, ScopeMissing, SessionUnknown))

@@ -10,6 +10,7 @@ from backend.db.models import Session
 
 Email = Annotated[str, Field(min_length=3, max_length=320)]
 Secret = Annotated[str, Field(min_length=1, max_length=200)]
+Code = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class _Body(BaseModel):
@@ -79,6 +80,85 @@ class SessionList(BaseModel):
     """Sessions that are not over, the one last seen first."""
 
     items: list[SessionSchema]
+
+
+class EndedSessions(BaseModel):
+    """How many sessions ended."""
+
+    ended_count: int
+
+
+class OtpBody(_Body):
+    """The challenge of a sign-in and the newest code of the authenticator."""
+
+    challenge_id: Secret
+    otp: Code
+
+
+class RecoveryBody(_Body):
+    """The challenge of a sign-in and a recovery code, in capitals or not, with its dashes or without."""
+
+    challenge_id: Secret
+    recovery_code: Code
+
+
+class ProofBody(_Body):
+    """One fresh proof that it is really the user."""
+
+    password: Annotated[str, Field(max_length=1_000)] | None = None
+    otp: Code | None = None
+    recovery_code: Code | None = None
+
+
+class ResetBody(_Body):
+    """The token of a reset link and the password from now on: 12 to 128 characters, of any kind."""
+
+    token: Secret
+    new_password: Annotated[str, Field(max_length=1_000)]
+
+
+class ChangePasswordBody(_Body):
+    """The present password (left out by who has none yet) and the one from now on."""
+
+    current_password: Annotated[str, Field(max_length=1_000)] | None = None
+    new_password: Annotated[str, Field(max_length=1_000)]
+
+
+class EnrolmentAnswer(BaseModel):
+    """What an authenticator needs, as text, as an address and as a picture. It is shown once."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    secret: str
+    otpauth_url: str
+    qr_svg: str
+    challenge_id: str
+
+
+class RecoveryCodesAnswer(BaseModel):
+    """Ten codes, each of which stands in for the authenticator once. They are shown once."""
+
+    recovery_codes: list[str]
+
+
+class ProfileBody(_Body):
+    """What changes; what is left out stays, and null clears."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    display_zone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+    theme: Literal["auto", "light", "dark"] | None = None
+
+
+class ProfileAnswer(BaseModel):
+    """How the web app shows things to the user; null is what the browser says."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str | None
+    display_zone: str | None
+    language: str | None
+    theme: Literal["auto", "light", "dark"] | None
 
 
 class SecondFactorNeeded(BaseModel):

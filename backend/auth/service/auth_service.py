@@ -10,6 +10,8 @@ from backend.auth.errors import AddressRefused, InvalidCredentials, LinkInvalid,
 from backend.auth.service import attempts
 from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
+from backend.auth.service.portal import take_portal_link
+from backend.auth.service.second_factor import Challenge, SecondFactor
 from backend.auth.service.sessions import Device, Sessions, TokenPair
 from backend.core.ids import UserId
 from backend.core.settings import Settings
@@ -24,49 +26,55 @@ _QUARTER, _HOUR, _DAY = 900, 3_600, 86_400  # seconds
 
 
 class AuthService:
-    """Login, refresh, logout and one-time links. Each method is one or more transactions of its own."""
+    """Login with one or two factors, one-time links, refresh, logout. Each method is transactions of its own."""
 
-    def __init__(self, *, database: Database, passwords: Passwords, jwt: JwtService, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        passwords: Passwords,
+        jwt: JwtService,
+        second_factor: SecondFactor,
+        settings: Settings,
+    ) -> None:
         self._database = database
         self._passwords = passwords
+        self._second_factor = second_factor
         self._settings = settings
         self._sessions = Sessions(jwt, lifetime=timedelta(seconds=settings.jwt_refresh_ttl_seconds))
 
     async def login(
         self, *, email: str, password: str, address: Address, user_agent: str | None, now: datetime
-    ) -> TokenPair:
-        """A new session. Unknown address, wrong password and unconfirmed address get the same answer in the same time.
+    ) -> TokenPair | Challenge:
+        """A new session, or the challenge of the second factor.
 
-        Raises InvalidCredentials, TooManyAttempts.
+        Unknown address, wrong password and unconfirmed address get the same answer in the same time. With a second
+        factor the attempt counts until the code is right, so that a known password opens no endless row of
+        challenges. Raises InvalidCredentials, TooManyAttempts.
         """
         try:
             email = normal(email, local=True)
         except AddressRefused:
             email = email.strip().lower()[:320]
-        allowed = self._settings.rate_limit_allowlist
-        account = Limit(f"login:account:{email}", 10, _QUARTER, remembered=_DAY)
-        network = attempts.of_network("login", address, 30, _QUARTER, allowed=allowed, remembered=_HOUR)
         async with self._database.system() as session:
-            await attempts.take(session, [account, *network])
+            await attempts.take(session, [login_limit(email), *self._of_network(address)])
             user = await session.scalar(select(User).where(User.email == email, User.deleted_at.is_(None)))
         matches = await self._passwords.verify(password, user.password_hash if user else None)
         if user is None or not matches or not _may_sign_in(user):
             raise _refused()
+        renewed = await self._passwords.renewed(password, user.password_hash)
         async with self._database.system() as session:
             if not await _is_unchanged(session, user):
                 raise _refused()
-            await attempts.clear(session, account.subject)
-            for limit in network:
-                await attempts.give_back(session, limit.subject)
-            return await self._sessions.begin(
-                session, user_id=user.id, device=Device(user_agent, str(address)), now=now
-            )
+            if renewed is not None:
+                (await session.get_one(User, user.id)).password_hash = renewed
+            return await self._proceed(session, user.id, Device(user_agent, address), now)
 
-    async def use_link(self, *, token: str, address: Address, user_agent: str | None, now: datetime) -> TokenPair:
-        """A new session for the user of a one-time link. Raises LinkInvalid, TooManyAttempts."""
-        async with self._database.system() as session:
-            limits = attempts.of_network("link", address, 30, _QUARTER, allowed=self._settings.rate_limit_allowlist)
-            await attempts.take(session, limits)
+    async def use_link(
+        self, *, token: str, address: Address, user_agent: str | None, now: datetime
+    ) -> TokenPair | Challenge:
+        """The same for the user of a one-time link. Raises LinkInvalid, TooManyAttempts."""
+        await self._take_link_slot(address)
         async with self._database.system() as session:
             link = await session.scalar(
                 select(SignInLink).where(SignInLink.token_hash == digest(token)).with_for_update()
@@ -75,19 +83,45 @@ class AuthService:
             if link is None or link.used_at is not None or link.expires_at <= now or not _may_sign_in(user):
                 raise LinkInvalid("A sign-in link works once and for a short time. Ask for a new one.")
             link.used_at = now
-            return await self._sessions.begin(
-                session, user_id=link.user_id, device=Device(user_agent, str(address)), now=now
+            return await self._proceed(session, link.user_id, Device(user_agent, address), now)
+
+    async def use_portal_link(
+        self, *, token: str, address: Address, user_agent: str | None, now: datetime
+    ) -> TokenPair:
+        """A session in the rooms of the account of a portal link. Raises LinkInvalid, TooManyAttempts."""
+        await self._take_link_slot(address)
+        async with self._database.system() as session:
+            portal = await take_portal_link(session, token=token, now=now)
+            device = Device(user_agent, address)
+            return await self._sessions.begin_portal(session, portal=portal, device=device, now=now)
+
+    async def verify_otp(
+        self, *, challenge_id: str, otp: str, address: Address, user_agent: str | None, now: datetime
+    ) -> TokenPair:
+        """Completes a sign-in by a one-time code. Raises ChallengeInvalid, CodeRefused, TooManyAttempts."""
+        async with self._database.system() as session:
+            user_id = await self._second_factor.pass_with_otp(session, challenge_id=challenge_id, otp=otp, now=now)
+            return await self._complete(session, user_id, Device(user_agent, address), now)
+
+    async def verify_recovery(
+        self, *, challenge_id: str, code: str, address: Address, user_agent: str | None, now: datetime
+    ) -> TokenPair:
+        """Completes a sign-in by a recovery code, which is used up. Raises as `verify_otp`."""
+        async with self._database.system() as session:
+            user_id = await self._second_factor.pass_with_recovery(
+                session, challenge_id=challenge_id, code=code, now=now
             )
+            return await self._complete(session, user_id, Device(user_agent, address), now)
 
     async def refresh(self, *, refresh_token: str, now: datetime) -> TokenPair:
         """The next pair of tokens; see `Sessions.refresh`. Raises RefreshRefused."""
         async with self._database.system() as session:
             return await self._sessions.refresh(session, presented=refresh_token, now=now)
 
-    async def logout(self, *, session_id: UUID, user_id: UserId, now: datetime) -> None:
+    async def logout(self, *, session_id: UUID, now: datetime) -> None:
         """Ends the session that asks for it, at once and everywhere."""
         async with self._database.system() as session:
-            await self._sessions.end(session, session_id=session_id, user_id=user_id, now=now, reason="signed out")
+            await self._sessions.end(session, session_id=session_id, now=now, reason="signed out")
 
     async def sessions(self, *, user_id: UserId, now: datetime) -> Sequence[Session]:
         """Where a user is signed in."""
@@ -98,8 +132,49 @@ class AuthService:
         """Ends one session of a user from another, at once and everywhere. Raises SessionUnknown."""
         async with self._database.system() as session:
             reason = "ended from another session"
-            if not await self._sessions.end(session, session_id=session_id, user_id=user_id, now=now, reason=reason):
+            if not await self._sessions.end_of_user(
+                session, session_id=session_id, user_id=user_id, now=now, reason=reason
+            ):
                 raise SessionUnknown("You have no session with this id that is not over.")
+
+    async def end_other_sessions(self, *, session_id: UUID, user_id: UserId, now: datetime) -> int:
+        """Ends all sessions of a user but this one. Returns how many."""
+        async with self._database.system() as session:
+            return await self._sessions.end_all(
+                session, user_id=user_id, but=session_id, now=now, reason="ended from another session"
+            )
+
+    async def _proceed(
+        self, session: SystemSession, user_id: UserId, device: Device, now: datetime
+    ) -> TokenPair | Challenge:
+        """After the first factor: the second one, where there is one."""
+        user = await session.get_one(User, user_id, populate_existing=True)
+        if user.mfa_enabled:
+            return await self._second_factor.ask(session, user_id=user_id, now=now)
+        return await self._complete(session, user_id, device, now)
+
+    async def _complete(self, session: SystemSession, user_id: UserId, device: Device, now: datetime) -> TokenPair:
+        """After all factors: the attempts are given back, and a session begins. Raises InvalidCredentials."""
+        user = await session.get_one(User, user_id, populate_existing=True)
+        if not _may_sign_in(user):
+            raise _refused()
+        await attempts.clear(session, login_limit(user.email).subject)
+        await attempts.give_back(session, attempts.network_subject("login", device.address))
+        return await self._sessions.begin(session, user_id=user_id, device=device, now=now)
+
+    async def _take_link_slot(self, address: Address) -> None:
+        limits = attempts.of_network("link", address, 30, _QUARTER, allowed=self._settings.rate_limit_allowlist)
+        async with self._database.system() as session:
+            await attempts.take(session, limits)
+
+    def _of_network(self, address: Address) -> list[Limit]:
+        allowed = self._settings.rate_limit_allowlist
+        return attempts.of_network("login", address, 30, _QUARTER, allowed=allowed, remembered=_HOUR)
+
+
+def login_limit(email: str) -> Limit:
+    """What counts the guesses at one user's password, whether there is such a user or not."""
+    return Limit(f"login:account:{email}", 10, _QUARTER, remembered=_DAY)
 
 
 def _may_sign_in(user: User | None) -> bool:
@@ -110,7 +185,7 @@ async def _is_unchanged(session: SystemSession, user: User) -> bool:
     """Whether the password that was just verified still counts: hashing takes a while, and happens between two
     transactions. A change waits for this one, and then ends the session that it begins."""
     now_stored = await session.execute(
-        select(User.password_hash, User.status).where(User.id == user.id).with_for_update(read=True)
+        select(User.password_hash, User.status).where(User.id == user.id).with_for_update(key_share=True)
     )
     return tuple(now_stored.one()) == (user.password_hash, user.status)
 

@@ -1,24 +1,30 @@
 """Whose a credential is, as of this moment: a revoked one works nowhere, at once."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
-from backend.auth.errors import Unauthenticated
-from backend.auth.principal import Principal
+from backend.auth.errors import AccountUnknown, Unauthenticated
+from backend.auth.principal import Principal, Role, role_named
+from backend.auth.service.issuers import ForeignIdentity, TrustedIssuers
+from backend.core.ids import AccountId
 from backend.db.session import ReadSession
 from backend.security.errors import TokenInvalid
-from backend.security.jwt_service import JwtService
+from backend.security.jwt_service import AccessClaims, JwtService
 from backend.security.tokens import digest, is_key
 
+EXTERNAL = "external:"
 _SCHEME = "bearer "
 
 _SESSION = text("""
-    SELECT u.personal_account_id,
-        ARRAY(SELECT r.role FROM user_roles r WHERE r.user_id = u.id) AS roles
-    FROM sessions s JOIN users u ON u.id = s.user_id
-    WHERE s.id = :session_id AND s.user_id = :user_id AND s.revoked_at IS NULL AND s.expires_at > :now
-        AND u.status = 'active'
+    SELECT s.user_id, s.portal_account_id, s.portal_subject, u.personal_account_id,
+        ARRAY(SELECT r.role FROM user_roles r WHERE r.user_id = s.user_id) AS roles
+    FROM sessions s LEFT JOIN users u ON u.id = s.user_id
+    WHERE s.id = :session_id AND coalesce(s.user_id, s.portal_account_id) = :subject
+        AND s.revoked_at IS NULL AND s.expires_at > :now AND (s.user_id IS NULL OR u.status = 'active')
 """)
 _KEY = text("""
     SELECT k.id, k.kind, k.account_id, k.user_id, k.scopes
@@ -26,48 +32,136 @@ _KEY = text("""
     WHERE k.key_hash = :hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)
         AND (k.user_id IS NULL OR u.status = 'active')
 """)
+_MEMBERSHIP = """
+    SELECT a.id, m.role FROM account_members m JOIN accounts a ON a.id = m.account_id
+    WHERE a.status <> 'deleted' AND {who} AND {which}
+"""
+_BY_USER, _BY_SUBJECT = "m.user_id = :who", "m.foreign_subject = :who"
+_NAMED = "(a.id = CAST(:id AS uuid) OR a.external_id = CAST(:external_id AS text))"
+_OF_USER = text(_MEMBERSHIP.format(who=_BY_USER, which=_NAMED))
+_OF_SUBJECT = text(_MEMBERSHIP.format(who=_BY_SUBJECT, which=_NAMED))
+# The personal account first: it is the one that is meant where none is named.
+_ALL_OF_SUBJECT = text(
+    _MEMBERSHIP.format(who=_BY_SUBJECT, which="true") + "ORDER BY a.kind = 'personal' DESC, a.created_at, a.id LIMIT 1"
+)
+_EXTERNAL_ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :external_id AND status <> 'deleted'")
+
+Refused = Unauthenticated | AccountUnknown
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A credential whose form and signature are good; whether it is still in force, the database says."""
+
+    key: str | None = None
+    claims: AccessClaims | None = None
+    foreign: ForeignIdentity | None = None
 
 
 class Credentials:
-    """Verifies access tokens and API keys."""
+    """Verifies access tokens, tokens of trusted issuers, and API keys."""
 
-    def __init__(self, jwt: JwtService) -> None:
+    def __init__(self, jwt: JwtService, issuers: TrustedIssuers) -> None:
         self._jwt = jwt
+        self._issuers = issuers
 
-    async def resolve(
-        self, session: ReadSession, authorization: str | None, *, now: datetime
-    ) -> Principal | Unauthenticated | None:
-        """The caller behind an `Authorization` field; None without one, an error (not raised) for a bad one."""
+    async def present(self, authorization: str | None, *, now: datetime) -> Presented | Unauthenticated | None:
+        """What an `Authorization` field holds; None without one, an error (not raised) for a bad one.
+
+        Outside of any transaction, for the keys of an issuer may have to be fetched. Raises Unavailable.
+        """
         if authorization is None:
             return None
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             return Unauthenticated("Send a token or an API key: `Authorization: Bearer ...`.")
         credential = authorization[len(_SCHEME) :].strip()
         if is_key(credential):
-            return await self._of_key(session, credential, now)
-        return await self._of_token(session, credential, now)
-
-    async def _of_token(self, session: ReadSession, token: str, now: datetime) -> Principal | Unauthenticated:
+            return Presented(key=credential)
         try:
-            claims = self._jwt.verify_access(token, now=now)
+            foreign = await self._issuers.verify(credential, now=now)
+            if foreign is not None:
+                return Presented(foreign=foreign)
+            return Presented(claims=self._jwt.verify_access(credential, now=now))
         except TokenInvalid:
             return _bad()
-        arguments = {"session_id": claims.session_id, "user_id": claims.user_id, "now": now}
+
+    async def resolve(
+        self, session: ReadSession, presented: Presented, *, account: str | None, now: datetime
+    ) -> Principal | Refused:
+        """The caller behind a credential; an error (not raised) for one that is not in force.
+
+        `account` is the one that a person of several accounts names: an id, or `external:` and the host
+        application's own id. Another one than theirs is as unknown as one that does not exist.
+        """
+        if presented.key is not None:
+            return await self._of_key(session, presented.key, account, now)
+        if presented.claims is not None:
+            return await self._of_session(session, presented.claims, account, now)
+        assert presented.foreign is not None
+        return await self._of_subject(session, presented.foreign, account)
+
+    async def _of_session(
+        self, session: ReadSession, claims: AccessClaims, account: str | None, now: datetime
+    ) -> Principal | Refused:
+        arguments = {"session_id": claims.session_id, "subject": claims.subject, "now": now}
         row = (await session.execute(_SESSION, arguments)).one_or_none()
         if row is None:
             return _bad()
+        if row.user_id is None:
+            return await self._of_portal(session, row, claims.session_id, account)
+        named = account or str(row.personal_account_id)
+        found = (await session.execute(_OF_USER, {"who": row.user_id, **_name(named)})).one_or_none()
+        if found is None:
+            return _unknown()
         return Principal(
             kind="user",
-            account_id=row.personal_account_id,
-            user_id=claims.user_id,
+            account_id=found.id,
+            user_id=row.user_id,
             session_id=claims.session_id,
+            role=found.role,
             roles=frozenset(row.roles),
         )
 
-    async def _of_key(self, session: ReadSession, key: str, now: datetime) -> Principal | Unauthenticated:
+    async def _of_portal(
+        self, session: ReadSession, row: Row[Any], session_id: UUID, account: str | None
+    ) -> Principal | Refused:
+        """In the role that the member has now; who is no member any more is nobody."""
+        role: Role = "owner"
+        if row.portal_subject is not None:
+            arguments = {"who": row.portal_subject, **_name(str(row.portal_account_id))}
+            member = (await session.execute(_OF_SUBJECT, arguments)).one_or_none()
+            if member is None:
+                return _bad()
+            role = member.role
+        principal = Principal(
+            kind="portal",
+            account_id=row.portal_account_id,
+            subject=row.portal_subject,
+            session_id=session_id,
+            role=role,
+        )
+        return principal if account is None or await _is(session, account, principal.account_id) else _unknown()
+
+    async def _of_subject(self, session: ReadSession, who: ForeignIdentity, account: str | None) -> Principal | Refused:
+        if who.account is not None:
+            own = await session.scalar(_EXTERNAL_ACCOUNT, {"external_id": who.account})
+            if own is not None and (account is None or await _is(session, account, own)):
+                member = (await session.execute(_OF_SUBJECT, {"who": who.subject, **_name(str(own))})).one_or_none()
+                return _foreign(who, own, member.role if member else who.role)
+            if account is None:
+                return _unknown()
+        if account is not None:
+            rows = (await session.execute(_OF_SUBJECT, {"who": who.subject, **_name(account)})).all()
+        else:
+            rows = (await session.execute(_ALL_OF_SUBJECT, {"who": who.subject})).all()
+        return _foreign(who, rows[0].id, rows[0].role) if rows else _unknown()
+
+    async def _of_key(self, session: ReadSession, key: str, account: str | None, now: datetime) -> Principal | Refused:
         row = (await session.execute(_KEY, {"hash": digest(key), "now": now})).one_or_none()
         if row is None:
             return _bad()
+        if row.account_id is not None and account is not None and not await _is(session, account, row.account_id):
+            return _unknown()
         return Principal(
             kind="service_key" if row.kind == "service" else "personal_key",
             account_id=row.account_id,
@@ -77,5 +171,32 @@ class Credentials:
         )
 
 
+async def _is(session: ReadSession, named: str, account_id: AccountId | None) -> bool:
+    """Whether a name is that of this account."""
+    name = _name(named)
+    if name["external_id"] is None:
+        return name["id"] == str(account_id)
+    found: AccountId | None = await session.scalar(_EXTERNAL_ACCOUNT, {"external_id": name["external_id"]})
+    return found is not None and found == account_id
+
+
+def _name(named: str) -> dict[str, str | None]:
+    """The two ways to name an account. What is neither names none."""
+    if named.startswith(EXTERNAL):
+        return {"id": None, "external_id": named.removeprefix(EXTERNAL)}
+    try:
+        return {"id": str(UUID(named)), "external_id": None}
+    except ValueError:
+        return {"id": None, "external_id": None}
+
+
+def _foreign(who: ForeignIdentity, account_id: AccountId, role: str) -> Principal:
+    return Principal(kind="foreign_user", account_id=account_id, subject=who.subject, role=role_named(role))
+
+
 def _bad() -> Unauthenticated:
     return Unauthenticated("This credential is unknown, expired or revoked. Sign in again, or use another key.")
+
+
+def _unknown() -> AccountUnknown:
+    return AccountUnknown("No account of yours has this id.")

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 
 from backend.auth.errors import KeyUnknown
+from backend.auth.service.versions import note_account_change
 from backend.core.errors import InvalidInput
 from backend.core.ids import AccountId, UserId, uuid7
-from backend.db.models import Account, ApiKey
+from backend.db.models import ApiKey
 from backend.db.session import SystemSession
 from backend.security.tokens import digest, new_key
 
@@ -62,7 +63,8 @@ async def create_key(
         created_at=now,
     )
     session.add(key)
-    await _note_change(session, account_id)
+    if account_id is not None:
+        await note_account_change(session, account_id)
     return CreatedKey(key.id, new.key, new.prefix, tuple(key.scopes))
 
 
@@ -77,10 +79,6 @@ async def revoke_key(session: SystemSession, *, named: str, now: datetime) -> in
         raise KeyUnknown(f"No key in force has the id, prefix or name {named[:80]!r}.")
     for key in keys:
         key.revoked_at = now
-        await _note_change(session, key.account_id)
+        if key.account_id is not None:
+            await note_account_change(session, key.account_id)
     return len(keys)
-
-
-async def _note_change(session: SystemSession, account_id: AccountId | None) -> None:
-    if account_id is not None:
-        await session.execute(update(Account).where(Account.id == account_id).values(version=Account.version + 1))

@@ -10,8 +10,9 @@ from backend.auth.errors import EmailTaken, UserUnknown
 from backend.auth.service.addresses import normal
 from backend.auth.service.keys_service import CreatedKey, create_key
 from backend.auth.service.registration_service import create_user
+from backend.auth.service.versions import note_user_change
 from backend.core.ids import UserId, uuid7
-from backend.db.models import Account, ApiKey, SignInLink, User, UserRole
+from backend.db.models import ApiKey, SignInLink, User, UserRole
 from backend.db.session import Database, SystemSession
 from backend.security.tokens import digest, new_token
 
@@ -46,8 +47,7 @@ async def find_user(session: SystemSession, *, email: str) -> User:
 async def grant_role(session: SystemSession, *, user_id: UserId, role: str) -> None:
     """Gives an operator role; one who has it keeps it."""
     await session.execute(insert(UserRole).values(user_id=user_id, role=role).on_conflict_do_nothing())
-    own = select(User.personal_account_id).where(User.id == user_id).scalar_subquery()
-    await session.execute(update(Account).where(Account.id == own).values(version=Account.version + 1))
+    await note_user_change(session, user_id)
 
 
 async def first_admin_link(database: Database, *, frontend_base_url: str, now: datetime) -> str | None:

@@ -11,14 +11,16 @@ from backend.auth.errors import LinkInvalid, TooManyAttempts
 from backend.auth.service import attempts
 from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
-from backend.core.errors import InvalidInput
+from backend.auth.service.even_time import even_time
+from backend.auth.service.own_security import ensure_choice
+from backend.auth.service.reset_service import reset_link
+from backend.auth.service.versions import note_user_change
 from backend.core.ids import AccountId, UserId, uuid7
 from backend.core.settings import Settings
 from backend.db.models import Account, AccountMember, CatalogState, EmailVerification, User
 from backend.db.session import Database, SystemSession
 from backend.ratelimit.model import Address
-from backend.security.errors import PasswordRefused
-from backend.security.passwords import Passwords, ensure_acceptable
+from backend.security.passwords import Passwords
 from backend.security.tokens import digest, new_token
 
 _HOUR = 3_600
@@ -36,34 +38,52 @@ class RegistrationService:
     async def register(self, *, email: str, password: str, address: Address, now: datetime) -> None:
         """A user who is not confirmed yet, with their account, and the mail: all of it or nothing.
 
-        A known address gets a mail that says so; one that was never confirmed gets a new link and this password, so
-        that who signed up with somebody else's address knows no password of theirs. Both count as repeated links.
-        Raises AddressRefused, InvalidInput for the password, TooManyAttempts.
+        A known address gets a mail that says so. One that was never confirmed gets a new link; with another password
+        than the first time, the link lets its reader choose one, for nobody knows which of the two came from them:
+        who signs up with somebody else's address must never know the password that is in force. Both count as
+        repeated links. Raises AddressRefused, InvalidInput for the password, TooManyAttempts.
         """
         email = normal(email)
-        try:
-            ensure_acceptable(password, email=email)
-        except PasswordRefused as error:
-            raise InvalidInput(f"password: {error}", errors=[{"in": "body", "field": "password"}]) from error
+        ensure_choice(password, email=email, field="password")
         await self._take(
             attempts.of_network("register", address, 10, _HOUR, allowed=self._settings.rate_limit_allowlist)
         )
         password_hash = await self._passwords.hash(password)
-        async with self._database.system() as session:
-            user_id = await create_user(session, email=email, password_hash=password_hash, now=now)
-            if user_id is not None:
-                await self._send_link(session, user_id=user_id, email=email, now=now)
-                return
-            if not await _may_mail(session, email):
-                return
-            known = await session.scalar(
-                select(User).where(User.email == email, User.deleted_at.is_(None)).with_for_update()
-            )
-            if known is not None and known.status == "unverified":
-                known.password_hash = password_hash
-                await self._send_link(session, user_id=known.id, email=email, now=now)
-            elif known is not None:
-                await self._tell_known(session, email=email)
+        done = False
+        while not done:
+            # Compared for unknown addresses, too: an answer must not tell by its time what it does not say.
+            async with self._database.read() as session:
+                found = await session.execute(
+                    select(User.password_hash).where(User.email == email, User.deleted_at.is_(None))
+                )
+                known_hash = found.scalar_one_or_none()
+            is_same = await self._passwords.verify(password, known_hash)
+            async with self._database.system() as session:
+                user_id = await create_user(session, email=email, password_hash=password_hash, now=now)
+                if user_id is not None:
+                    await self._send_link(session, user_id=user_id, email=email, now=now)
+                    return
+                done = await self._repeat(session, email=email, known_hash=known_hash, is_same=is_same, now=now)
+
+    async def _repeat(
+        self, session: SystemSession, *, email: str, known_hash: str | None, is_same: bool, now: datetime
+    ) -> bool:
+        """A registration of an address that has a user. False when what was compared is not what is stored now."""
+        known = await session.scalar(
+            select(User).where(User.email == email, User.deleted_at.is_(None)).with_for_update(key_share=True)
+        )
+        if known is None or known.password_hash != known_hash:
+            return False
+        if not await _may_mail(session, email):
+            return True
+        if known.status != "unverified":
+            await self._tell_known(session, email=email)
+        elif is_same:
+            await self._send_link(session, user_id=known.id, email=email, now=now)
+        else:
+            known.password_hash = None
+            await self._send_choice(session, user_id=known.id, email=email, now=now)
+        return True
 
     async def verify(self, *, token: str, now: datetime) -> None:
         """Confirms the address of a link; a second click finds it confirmed. Raises LinkInvalid."""
@@ -71,7 +91,7 @@ class RegistrationService:
             wanted = EmailVerification.token_hash == digest(token)
             owner = await session.scalar(select(EmailVerification.user_id).where(wanted))
             # The user before the link, as where links are replaced: the other way round the two would deadlock.
-            user = await session.get(User, owner, with_for_update=True) if owner else None
+            user = await session.get(User, owner, with_for_update={"key_share": True}) if owner else None
             link = await session.scalar(select(EmailVerification).where(wanted).with_for_update())
             if link is None or user is None or user.status not in {"unverified", "active"}:
                 raise _invalid()
@@ -83,9 +103,7 @@ class RegistrationService:
             if user.status == "unverified":
                 user.status = "active"
                 user.email_verified_at = now
-            await session.execute(
-                update(Account).where(Account.id == user.personal_account_id).values(version=Account.version + 1)
-            )
+            await note_user_change(session, user.id)
 
     async def resend(self, *, email: str, now: datetime) -> None:
         """A new link for an address that waits for one; the answer is the same for every address.
@@ -94,13 +112,17 @@ class RegistrationService:
         """
         email = normal(email)
         await self._take([_links_to(email)])
-        async with self._database.system() as session:
+        async with even_time(), self._database.system() as session:
             user = await session.scalar(
                 select(User)
                 .where(User.email == email, User.deleted_at.is_(None), User.status == "unverified")
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
-            if user is not None:
+            if user is None:
+                return
+            if user.password_hash is None:
+                await self._send_choice(session, user_id=user.id, email=email, now=now)
+            else:
                 await self._send_link(session, user_id=user.id, email=email, now=now)
 
     async def _take(self, limits: Sequence[Limit]) -> None:
@@ -109,11 +131,7 @@ class RegistrationService:
 
     async def _send_link(self, session: SystemSession, *, user_id: UserId, email: str, now: datetime) -> None:
         """Only the newest link works."""
-        await session.execute(
-            update(EmailVerification)
-            .where(EmailVerification.user_id == user_id, EmailVerification.used_at.is_(None))
-            .values(expires_at=now)
-        )
+        await _expire_links(session, user_id, now)
         token = new_token()
         session.add(
             EmailVerification(
@@ -133,6 +151,22 @@ class RegistrationService:
                 "Open this link within 24 hours to confirm it. If it was not you, do nothing: nothing will happen.",
             ],
             link=mail.Link("Confirm this address", f"{self._settings.frontend_base_url}/verify-email?token={token}"),
+        )
+
+    async def _send_choice(self, session: SystemSession, *, user_id: UserId, email: str, now: datetime) -> None:
+        """The link of an address that was registered with several passwords, none of which counts."""
+        await _expire_links(session, user_id, now)
+        url = await reset_link(session, user_id=user_id, settings=self._settings, now=now)
+        await mail.send(
+            session,
+            to=email,
+            subject="Confirm your e-mail address",
+            paragraphs=[
+                "This address was used to sign up more than once, with different passwords.",
+                "Open this link within an hour to confirm it and to choose the password that counts. If it was not"
+                " you, do nothing: nothing will happen.",
+            ],
+            link=mail.Link("Confirm this address", url),
         )
 
     async def _tell_known(self, session: SystemSession, *, email: str) -> None:
@@ -191,6 +225,14 @@ async def create_user(
     session.add(AccountMember(id=uuid7(), account_id=account_id, user_id=user_id, role="owner"))
     await session.flush()  # what follows in this transaction may be plain SQL
     return user_id
+
+
+async def _expire_links(session: SystemSession, user_id: UserId, now: datetime) -> None:
+    await session.execute(
+        update(EmailVerification)
+        .where(EmailVerification.user_id == user_id, EmailVerification.used_at.is_(None))
+        .values(expires_at=now)
+    )
 
 
 def _links_to(email: str) -> Limit:

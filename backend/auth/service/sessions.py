@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.sql import ColumnElement
 
 from backend.auth.errors import RefreshRefused
-from backend.core.ids import UserId, uuid7
+from backend.auth.service.versions import note_account_change, note_user_change
+from backend.core.ids import AccountId, UserId, uuid7
 from backend.db.models import Account, Session, User
 from backend.db.session import ReadSession, SystemSession
+from backend.ratelimit.model import Address
 from backend.security.errors import TokenInvalid
 from backend.security.jwt_service import JwtService
 from backend.security.tokens import RefreshToken
@@ -24,7 +27,15 @@ class Device:
     """From where a session was begun; shown to its user."""
 
     user_agent: str | None
-    address: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """Whose rooms a portal session is in: an account, and the member whose role it has; without one, the owner's."""
+
+    account_id: AccountId
+    subject: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +56,35 @@ class Sessions:
 
     async def begin(self, session: SystemSession, *, user_id: UserId, device: Device, now: datetime) -> TokenPair:
         """A new session of a user who has just proved who they are."""
-        token = RefreshToken.first(uuid7(), self._jwt.chain_keys[0])
-        session.add(
-            Session(
-                id=token.session_id,
-                user_id=user_id,
-                refresh_hash=token.hash,
-                generation=token.generation,
-                rotated_at=now,
-                user_agent=(device.user_agent or "")[:300] or None,
-                address=device.address,
-                created_at=now,
-                last_seen_at=now,
-                expires_at=now + self._lifetime,
-            )
-        )
+        row = self._new(device, now)
+        row.user_id = user_id
         await session.execute(update(User).where(User.id == user_id).values(last_login_at=now))
-        await _note_change(session, user_id)
-        return self._pair(user_id, token, now)
+        return await self._begin(session, row, now)
+
+    async def begin_portal(self, session: SystemSession, *, portal: Portal, device: Device, now: datetime) -> TokenPair:
+        """A new session in the rooms of one account, for whom its host application vouches."""
+        row = self._new(device, now)
+        row.portal_account_id, row.portal_subject = portal.account_id, portal.subject
+        return await self._begin(session, row, now)
+
+    async def _begin(self, session: SystemSession, row: Session, now: datetime) -> TokenPair:
+        token = RefreshToken.first(row.id, self._jwt.chain_keys[0])
+        row.refresh_hash, row.generation = token.hash, token.generation
+        session.add(row)
+        await session.flush()
+        await _note_change(session, row)
+        return self._pair(row, token, now)
+
+    def _new(self, device: Device, now: datetime) -> Session:
+        return Session(
+            id=uuid7(),
+            rotated_at=now,
+            user_agent=(device.user_agent or "")[:300] or None,
+            address=str(device.address),
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + self._lifetime,
+        )
 
     async def refresh(self, session: SystemSession, *, presented: str, now: datetime) -> TokenPair:
         """The next pair. The direct parent of the newest token gets the same pair again for ten seconds.
@@ -81,16 +103,16 @@ class Sessions:
             successor = token.successor(continuing)
             row.refresh_hash, row.generation, row.rotated_at = successor.hash, successor.generation, now
             row.last_seen_at, row.expires_at = now, now + self._lifetime
-            return self._pair(row.user_id, successor, now)
+            return self._pair(row, successor, now)
         if not self._is_spent(token, row):
             raise _refused()
         if token.generation == row.generation - 1 and now - row.rotated_at <= GRACE:
             for key in self._jwt.chain_keys:
                 successor = token.successor(key)
                 if successor.hash == row.refresh_hash:
-                    return self._pair(row.user_id, successor, now)
+                    return self._pair(row, successor, now)
         row.revoked_at, row.revoked_reason = now, "a spent refresh token was used again"
-        await _note_change(session, row.user_id)
+        await _note_change(session, row)
         raise _refused()
 
     async def live(self, session: ReadSession, *, user_id: UserId, now: datetime) -> Sequence[Session]:
@@ -102,43 +124,68 @@ class Sessions:
         )
         return found.all()
 
-    async def end(
+    async def end(self, session: SystemSession, *, session_id: UUID, now: datetime, reason: str) -> bool:
+        """Revokes one session; False when it is over already, or none."""
+        return await _revoke(session, [Session.id == session_id], now, reason) > 0
+
+    async def end_of_user(
         self, session: SystemSession, *, session_id: UUID, user_id: UserId, now: datetime, reason: str
     ) -> bool:
         """Revokes one session of a user; False when it is over already, or another's, or none."""
-        ended = await session.scalar(
-            update(Session)
-            .where(
-                Session.id == session_id,
-                Session.user_id == user_id,
-                Session.revoked_at.is_(None),
-                Session.expires_at > now,
-            )
-            .values(revoked_at=now, revoked_reason=reason)
-            .returning(Session.user_id)
-        )
-        if ended is not None:
-            await _note_change(session, ended)
-        return ended is not None
+        return await _revoke(session, [Session.id == session_id, Session.user_id == user_id], now, reason) > 0
+
+    async def end_all(
+        self, session: SystemSession, *, user_id: UserId, but: UUID | None = None, now: datetime, reason: str
+    ) -> int:
+        """Revokes all sessions of a user, but one if wanted. Returns how many."""
+        wanted: list[ColumnElement[bool]] = [Session.user_id == user_id]
+        if but is not None:
+            wanted.append(Session.id != but)
+        return await _revoke(session, wanted, now, reason)
 
     def _is_spent(self, token: RefreshToken, row: Session) -> bool:
         if token.generation >= row.generation:
             return False
         return any(token.is_sealed_by(key) for key in self._jwt.chain_keys)
 
-    def _pair(self, user_id: UserId, token: RefreshToken, now: datetime) -> TokenPair:
-        access = self._jwt.issue_access(user_id, token.session_id, now=now)
+    def _pair(self, row: Session, token: RefreshToken, now: datetime) -> TokenPair:
+        subject = row.user_id or row.portal_account_id
+        assert subject is not None  # a constraint of the table
+        access = self._jwt.issue_access(subject, token.session_id, now=now)
         return TokenPair(access, str(token), int(self._jwt.access_ttl.total_seconds()))
 
 
+async def end_portal_sessions(session: SystemSession, *, account_id: AccountId, now: datetime, reason: str) -> int:
+    """Revokes all portal sessions of an account. Returns how many."""
+    return await _revoke(session, [Session.portal_account_id == account_id], now, reason)
+
+
 async def _is_active(session: SystemSession, row: Session) -> bool:
-    return await session.scalar(select(User.status).where(User.id == row.user_id)) == "active"
+    if row.user_id is not None:
+        return await session.scalar(select(User.status).where(User.id == row.user_id)) == "active"
+    return await session.scalar(select(Account.status).where(Account.id == row.portal_account_id)) == "active"
 
 
-async def _note_change(session: SystemSession, user_id: UserId) -> None:
-    """What a user may do has changed: caches of their account must look again."""
-    own = select(User.personal_account_id).where(User.id == user_id).scalar_subquery()
-    await session.execute(update(Account).where(Account.id == own).values(version=Account.version + 1))
+async def _revoke(session: SystemSession, wanted: Sequence[ColumnElement[bool]], now: datetime, reason: str) -> int:
+    ended = await session.scalars(
+        update(Session)
+        .where(Session.revoked_at.is_(None), Session.expires_at > now, *wanted)
+        .values(revoked_at=now, revoked_reason=reason)
+        .returning(Session)
+    )
+    rows = ended.all()
+    owners = {(row.user_id, row.portal_account_id): row for row in rows}
+    for row in owners.values():
+        await _note_change(session, row)
+    return len(rows)
+
+
+async def _note_change(session: SystemSession, row: Session) -> None:
+    """What may be done in this session has changed: caches of its accounts must look again."""
+    if row.user_id is not None:
+        await note_user_change(session, row.user_id)
+    elif row.portal_account_id is not None:
+        await note_account_change(session, row.portal_account_id)
 
 
 def _refused() -> RefreshRefused:

@@ -10,17 +10,22 @@ from backend.db.models.meter import Meter
 from backend.db.models.meter_usage import MeterUsage
 from backend.db.models.outbox_message import OutboxMessage
 from backend.db.models.outgoing_mail import OutgoingMail
+from backend.db.models.password_reset import PasswordReset
 from backend.db.models.plan_price import PlanPrice
 from backend.db.models.plan_quota import PlanQuota
 from backend.db.models.plan_version import PlanVersion
+from backend.db.models.portal_link import PortalLink
 from backend.db.models.rate_limit_state import RateLimitState
+from backend.db.models.recovery_code import RecoveryCode
 from backend.db.models.role import Role
 from backend.db.models.session import Session
 from backend.db.models.sign_in_attempt import SignInAttempt
+from backend.db.models.sign_in_challenge import SignInChallenge
 from backend.db.models.sign_in_link import SignInLink
 from backend.db.models.subscription_period import SubscriptionPeriod
 from backend.db.models.subscription_plan import SubscriptionPlan
 from backend.db.models.subscription_schedule import SubscriptionSchedule
+from backend.db.models.totp_secret import TotpSecret
 from backend.db.models.usage_event import UsageEvent
 from backend.db.models.usage_event_key import UsageEventKey
 from backend.db.models.usage_hold import UsageHold
@@ -40,17 +45,22 @@ __all__ = [
     "MeterUsage",
     "OutboxMessage",
     "OutgoingMail",
+    "PasswordReset",
     "PlanPrice",
     "PlanQuota",
     "PlanVersion",
+    "PortalLink",
     "RateLimitState",
+    "RecoveryCode",
     "Role",
     "Session",
     "SignInAttempt",
+    "SignInChallenge",
     "SignInLink",
     "SubscriptionPeriod",
     "SubscriptionPlan",
     "SubscriptionSchedule",
+    "TotpSecret",
     "UsageEvent",
     "UsageEventKey",
     "UsageHold",

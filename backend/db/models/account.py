@@ -1,8 +1,10 @@
 """Who subscribes, uses and pays."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Interval, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.ids import AccountId, UserId
@@ -13,7 +15,8 @@ class Account(Base):
     """A customer. Each user has a personal one; a team is another kind of the same thing.
 
     `version` is raised in the transaction of every change that a cache must notice. `usage_anchor` is where the
-    periods of an account without a subscription begin. `clock_offset` moves the clock of a test-mode account.
+    periods of an account without a subscription begin. `clock_offset` moves the clock of a test-mode account. The
+    host application's own `metadata` is kept as it is.
     """
 
     __tablename__ = "accounts"
@@ -22,6 +25,7 @@ class Account(Base):
         CheckConstraint("kind IN ('personal', 'team')", name="kind"),
         CheckConstraint("mode IN ('live', 'test')", name="mode"),
         CheckConstraint("status IN ('active', 'suspended', 'deleted')", name="status"),
+        CheckConstraint("jsonb_typeof(metadata) = 'object'", name="metadata_is_object"),
         CheckConstraint("mode = 'test' OR clock_offset = '0'::interval", name="live_clock_is_true"),
     )
 
@@ -39,3 +43,4 @@ class Account(Base):
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    extra: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default=text("'{}'::jsonb"))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.ids import AccountId, UserId
@@ -17,6 +17,7 @@ class AccountMember(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "user_id"),
         UniqueConstraint("account_id", "foreign_subject"),
+        Index("ix_account_members_foreign_subject", "foreign_subject"),
         CheckConstraint("(user_id IS NULL) <> (foreign_subject IS NULL)", name="one_identity"),
         CheckConstraint("role IN ('owner', 'admin', 'developer', 'billing', 'viewer')", name="role"),
     )

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.core.ids import UserId
+from backend.core.ids import AccountId, UserId
 from backend.db.base import Base
 
 
@@ -14,14 +14,23 @@ class Session(Base):
     """One sign-in and its family of refresh tokens.
 
     Each refresh token is the HMAC of the one before it, so the newest hash and its `generation` are enough to tell
-    a spent token of this family from a made-up one.
+    a spent token of this family from a made-up one. It is a user's, or it was begun by a portal link for one account.
     """
 
     __tablename__ = "sessions"
-    __table_args__ = (CheckConstraint("generation >= 0", name="generation"),)
+    __table_args__ = (
+        CheckConstraint("generation >= 0", name="generation"),
+        CheckConstraint("(user_id IS NULL) <> (portal_account_id IS NULL)", name="one_owner"),
+        CheckConstraint("portal_subject IS NULL OR portal_account_id IS NOT NULL", name="subject_in_portal"),
+        Index(
+            "ix_sessions_portal_account_id",
+            "portal_account_id",
+            postgresql_where=text("portal_account_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id"), index=True)
     refresh_hash: Mapped[bytes] = mapped_column(LargeBinary)
     generation: Mapped[int] = mapped_column(server_default="0")
     rotated_at: Mapped[datetime]
@@ -32,3 +41,5 @@ class Session(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None]
+    portal_account_id: Mapped[AccountId | None] = mapped_column(ForeignKey("accounts.id"))
+    portal_subject: Mapped[str | None]

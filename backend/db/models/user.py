@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 
 class User(Base):
-    """A person. The address is stored in lower case; deleting a user frees it."""
+    """A person. The address is stored in lower case; deleting a user frees it.
+
+    `display_zone`, `language` and `theme` say how the web app shows things to them, and change nothing else.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
         Index("uq_users_email_live", "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
         CheckConstraint("email = lower(email)", name="email_is_lower"),
         CheckConstraint("status IN ('unverified', 'active', 'suspended', 'deleted')", name="status"),
+        CheckConstraint("theme IN ('auto', 'light', 'dark')", name="theme"),
         CheckConstraint("(status = 'deleted') = (deleted_at IS NOT NULL)", name="deleted_has_time"),
     )
 
@@ -38,6 +42,10 @@ class User(Base):
     deleted_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    name: Mapped[str | None]
+    display_zone: Mapped[str | None]
+    language: Mapped[str | None]
+    theme: Mapped[str | None]
 
     subscriptions: Mapped[list["UserSubscription"]] = relationship(back_populates="user", lazy="raise")
     usage_records: Mapped[list["UserUsage"]] = relationship(back_populates="user", lazy="raise")

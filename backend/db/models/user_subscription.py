@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class UserSubscription(Base):
-    """One subscription of one account; `user_id` is who subscribed. At most one of an account is live."""
+    """One subscription of one account, of which at most one is live. `user_id` is who subscribed, if it was a user."""
 
     __tablename__ = "user_subscriptions"
     __table_args__ = (
@@ -33,7 +33,7 @@ class UserSubscription(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id"), index=True)
     account_id: Mapped[AccountId] = mapped_column(ForeignKey("accounts.id"))
     plan_id: Mapped[UUID] = mapped_column(ForeignKey("subscription_plans.id"), index=True)
     status: Mapped[str]
@@ -51,4 +51,4 @@ class UserSubscription(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
-    user: Mapped["User"] = relationship(back_populates="subscriptions", lazy="raise")
+    user: Mapped["User | None"] = relationship(back_populates="subscriptions", lazy="raise")

@@ -43,13 +43,13 @@ class Callers:
     async def _caller(self, named: str | None, scope: str, properties: dict[str, object] | None = None) -> Caller:
         principal = self.principal
         database = self._request.app.state.database
-        account_id = await acting_account(database, principal, named=named, scope=scope)
+        account_id = await acting_account(database, principal, named=named, scope=scope, now=self._now)
         own: Entitlements | None = self._request.state.entitlements
         return Caller(
             account_id=account_id,
             by=Source(
                 key_id=principal.key_id,
-                subject=str(principal.user_id) if principal.user_id else None,
+                subject=str(principal.user_id) if principal.user_id else principal.subject,
                 properties=properties,
             ),
             user_id=principal.user_id,

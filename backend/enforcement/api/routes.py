@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from backend.auth.errors import ScopeMissing, Unauthenticated
+from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.idempotency import IdempotencyKeyReused, RequestInProgress, RequestKey
 from backend.enforcement.acting import may_lower
@@ -33,7 +33,6 @@ from backend.enforcement.errors import (
     RateLimited,
 )
 from backend.subscription.api.deps import CurrentEntitlements
-from backend.subscription.errors import AccountUnknown
 from backend.usage.errors import IdempotencyConflict, ReservationSettled, ReservationUnknown
 from backend.usage.model import API_CALLS
 

@@ -63,6 +63,6 @@ async def read_rate_limits(
 
 
 @me_router.get("/me", responses=_OWN)
-async def read_me(session: AccountRead, principal: CurrentPrincipal, entitlements: CurrentEntitlements) -> MeResponse:
+async def read_me(session: PublicRead, principal: CurrentPrincipal, entitlements: CurrentEntitlements) -> MeResponse:
     """Who is signed in, for which account, on which plan."""
     return await reading.me(session, principal=principal, entitlements=entitlements)
