@@ -13,6 +13,7 @@ SAFE: dict[str, Any] = {
     "environment": "production",
     "database_url": "postgresql://feature:secret@db.example.com/feature_db",
     "jwt_jwk_current": '{"kty": "EC"}',
+    "encryption_keys": "a:secret",
     "smtp_host": "smtp.example.com",
     "api_base_url": "https://api.example.com",
     "frontend_base_url": "https://app.example.com",
@@ -47,6 +48,7 @@ def test_production_with_all_that_it_needs_has_no_problem() -> None:
     [
         ("database_url", None),
         ("jwt_jwk_current", None),
+        ("encryption_keys", None),
         ("smtp_host", None),
         ("api_base_url", "http://api.example.com"),
         ("api_base_url", "http://localhost:8000"),
@@ -64,6 +66,7 @@ def test_production_names_all_of_them_at_once() -> None:
     assert named == [
         "DATABASE_URL",
         "JWT_JWK_CURRENT",
+        "ENCRYPTION_KEYS",
         "SMTP_HOST",
         "API_BASE_URL",
         "FRONTEND_BASE_URL",

@@ -8,7 +8,6 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from backend.core.ids import uuid7
 from backend.db import outbox
 from backend.db.models import OutboxMessage
 from backend.db.session import Database, SystemSession
@@ -123,6 +122,12 @@ INSERTS = {
     " SELECT uuid_send(gen_random_uuid()), :account_id, '', gen_random_uuid(), at",
     "outgoing_mails": "INSERT INTO outgoing_mails (id, recipient, subject, text_body, html_body, sent_at)"
     " SELECT gen_random_uuid(), '', '', '', '', at",
+    "sign_in_challenges": "INSERT INTO sign_in_challenges (id, user_id, purpose, token_hash, created_at, expires_at)"
+    " SELECT gen_random_uuid(), :user_id, 'login', uuid_send(gen_random_uuid()), at, at",
+    "portal_links": "INSERT INTO portal_links (id, account_id, token_hash, created_at, expires_at)"
+    " SELECT gen_random_uuid(), :account_id, uuid_send(gen_random_uuid()), at, at",
+    "password_resets": "INSERT INTO password_resets (id, user_id, token_hash, created_at, expires_at)"
+    " SELECT gen_random_uuid(), :user_id, uuid_send(gen_random_uuid()), at, at",
     "outbox": "INSERT INTO outbox (id, account_id, topic, payload, dispatched_at)"
     " SELECT gen_random_uuid(), :account_id, 'x', '{}', at",
 }
@@ -135,7 +140,9 @@ async def test_what_was_kept_long_enough_goes_and_the_rest_stays(database: Datab
         "array_fill('-1 minute'::interval, ARRAY[5]) || array_fill('1 minute'::interval, ARRAY[2])) AS shift) AS times"
     )
     async with database.system() as session:
-        await session.execute(text(INSERTS[retention.table] + times), {"account_id": uuid7(), "keep": retention.keep})
+        who = await person(session)
+        values = {"account_id": who.account_id, "user_id": who.user_id, "keep": retention.keep}
+        await session.execute(text(INSERTS[retention.table] + times), values)
     assert await forget(database, retention, batch=2) == 5
     assert await forget(database, retention) == 0
     async with database.read() as session:

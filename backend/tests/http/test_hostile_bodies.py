@@ -4,16 +4,29 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from backend.core.ids import UserId
 from backend.core.problem import MEDIA_TYPE
 from backend.db.session import Database
+from backend.subscription.service import upgrade_user_plan
 from backend.tests.factories.users import PASSWORD
-from backend.tests.http.calls import Caller, Headers, client_of, customer, service_key, table_counts
+from backend.tests.http.calls import (
+    Caller,
+    Headers,
+    bearer,
+    client_of,
+    customer,
+    service_key,
+    signed_up,
+    table_counts,
+)
 from backend.tests.http.conftest import RunningApp
+from backend.tests.moments import NOW
 
 JSON = {"Content-Type": "application/json"}
 METHODS = ("post", "put", "patch")
@@ -25,7 +38,19 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/auth/verify-email": {"token": "x" * 43},
     "/v1/auth/resend-verification": {"email": "new@example.com"},
     "/v1/auth/sign-in-link": {"token": "x" * 43},
+    "/v1/auth/portal-link": {"token": "x" * 43},
     "/v1/auth/refresh": {"refresh_token": "x" * 43},
+    "/v1/auth/2fa/verify": {"challenge_id": "x" * 43, "otp": "123456"},
+    "/v1/auth/recovery-login": {"challenge_id": "x" * 43, "recovery_code": "AAAA-BBBB-CCCC-DDDD"},
+    "/v1/auth/forgot-password": {"email": "new@example.com"},
+    "/v1/auth/reset-password": {"token": "x" * 43, "new_password": PASSWORD},
+    "/v1/auth/2fa/enable-complete": {"challenge_id": "x" * 43, "otp": "123456"},
+    "/v1/auth/2fa/disable": {"password": PASSWORD},
+    "/v1/auth/change-password": {"current_password": PASSWORD, "new_password": PASSWORD},
+    "/v1/auth/me": {"name": "Ada", "display_zone": "Europe/Berlin", "language": "en", "theme": "dark"},
+    "/v1/accounts/{external_id}": {"name": "n", "kind": "team", "time_zone": "UTC", "metadata": {"a": "b"}},
+    "/v1/accounts/{external_id}/members/{subject}": {"role": "viewer"},
+    "/v1/accounts/{external_id}/portal-session": {"subject": "someone"},
     "/v1/usage/check": {"meter": "jobs", "amount": 1, "account_id": "", "properties": {"a": "b"}},
     "/v1/usage/consume": {
         "meter": "jobs",
@@ -39,8 +64,14 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/usage/reservations/{reservation_id}/release": {"account_id": ""},
     "/v1/usage/reservations/{reservation_id}/extend": {"ttl": 60, "account_id": ""},
 }
-WITHOUT_BODY = {"/v1/auth/logout"}
-MAY_BE_EMPTY = {"/v1/usage/reservations/{reservation_id}/release"}
+WITHOUT_BODY = {"/v1/auth/logout", "/v1/auth/2fa/enable-init"}
+MAY_BE_EMPTY = {"/v1/usage/reservations/{reservation_id}/release", "/v1/accounts/{external_id}/portal-session"}
+OF_A_USER = {
+    "/v1/auth/2fa/enable-complete",
+    "/v1/auth/2fa/disable",
+    "/v1/auth/change-password",
+    "/v1/auth/me",
+}
 
 
 @pytest.fixture
@@ -56,8 +87,28 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def host(database: Database) -> Headers:
-    return await service_key(database, "usage:read", "usage:write")
+async def host(client: httpx.AsyncClient, database: Database) -> Headers:
+    """A host application that may do all, with an account of its own."""
+    made = await service_key(database, "usage:read", "usage:write", "accounts:create")
+    assert (await client.put("/v1/accounts/org-1", json={}, headers=made)).status_code == 200
+    return made
+
+
+@pytest.fixture
+async def user(client: httpx.AsyncClient, database: Database) -> Headers:
+    """On a plan that lets enough requests pass."""
+    headers = bearer((await signed_up(client, "ada@example.com"))["access_token"])
+    me = (await client.get("/v1/auth/me", headers=headers)).json()
+    async with database.system() as session:
+        await upgrade_user_plan(session, UserId(UUID(me["id"])), "enterprise", now=NOW)
+    return headers
+
+
+def url_of(path: str) -> str:
+    reservation = "01920000-0000-7000-8000-000000000001"
+    return path.format(
+        reservation_id=reservation, external_id="org-1", subject="someone", session_id=reservation, name="pro"
+    )
 
 
 def operations(app: FastAPI) -> list[tuple[str, str]]:
@@ -149,19 +200,19 @@ def check(answer: httpx.Response, path: str, name: str) -> None:
 
 
 async def test_hostile_bodies_are_refused_and_change_nothing(
-    client: httpx.AsyncClient, app: FastAPI, database: Database, host: Headers
+    client: httpx.AsyncClient, app: FastAPI, database: Database, host: Headers, user: Headers
 ) -> None:
     who = await customer(database)
     before = await table_counts(database)
     for method, path in operations(app):
         if path in WITHOUT_BODY:
             continue
-        url = path.format(reservation_id=who.account_id)
+        url, headers = url_of(path), {**(user if path in OF_A_USER else host), **JSON}
         for name, content in hostile(filled(GOOD[path], who)):
-            answer = await client.request(method, url, content=content, headers={**host, **JSON})
+            answer = await client.request(method, url, content=content, headers=headers)
             check(answer, path, name)
         if path not in MAY_BE_EMPTY:
-            check(await client.request(method, url, headers={**host, **JSON}), path, "empty")
+            check(await client.request(method, url, headers=headers), path, "empty")
     assert await table_counts(database) == before
 
 
@@ -187,7 +238,7 @@ async def test_other_media_are_415(
         if path in WITHOUT_BODY:
             continue
         content = json.dumps(filled(GOOD[path], who)).encode()
-        url = path.format(reservation_id=who.account_id)
+        url = url_of(path)
         answer = await client.request(method, url, content=content, headers={**host, **media})
         assert answer.status_code == 415, (path, answer.text)
     assert await table_counts(database) == before
@@ -198,7 +249,7 @@ async def test_a_bomb_is_not_unpacked(client: httpx.AsyncClient, app: FastAPI, h
     assert len(bomb) < 64 * 1024
     for method, path in operations(app):
         if path not in WITHOUT_BODY:
-            url = path.format(reservation_id="01920000-0000-7000-8000-000000000001")
+            url = url_of(path)
             for media in ({**JSON, "Content-Encoding": "gzip"}, {**JSON, "Content-Encoding": "GZIP"}, JSON):
                 answer = await client.request(method, url, content=bomb, headers={**host, **media})
                 assert answer.status_code in {400, 415}, (path, answer.text)
@@ -219,13 +270,15 @@ async def test_a_body_that_never_ends_is_cut_at_the_limit(client: httpx.AsyncCli
 
 
 async def test_unknown_methods_and_paths_are_told_so(client: httpx.AsyncClient, app: FastAPI, host: Headers) -> None:
-    for path in [*GOOD, *WITHOUT_BODY]:
-        url = path.format(reservation_id="01920000-0000-7000-8000-000000000001")
-        for method in ("BREW", "TRACE", "DELETE", "PATCH", "get;drop"):
-            answer = await client.request(method, url, headers=host)
+    for path, known in app.openapi()["paths"].items():
+        if not path.startswith("/v1/"):
+            continue
+        allowed = {method.upper() for method in known}
+        for method in {"BREW", "TRACE", "DELETE", "PATCH", "get;drop"} - allowed:
+            answer = await client.request(method, url_of(path), headers=host)
             assert answer.status_code == 405, (method, path, answer.text)
             assert answer.headers["content-type"] == MEDIA_TYPE
-            assert "POST" in answer.headers["allow"]
+            assert allowed <= set(answer.headers["allow"].split(", "))
     for odd in ("/v1/%00", "/v1/..%2f..%2fetc/passwd", "/v1/" + "a/" * 2_000, "/v1/%ff", "//", "/v1/usage/consume/"):
         answer = await client.post(odd, json={}, headers=host)
         assert 300 <= answer.status_code < 500, (odd, answer.status_code)
