@@ -91,7 +91,7 @@ class EnforcementLayer:
         try:
             admitted = await self._admission.admit(
                 _field(headers, b"authorization"),
-                account=_field(headers, b"feature-account"),
+                account=_field(headers, b"feature-account") or None,
                 address=answer.address,
                 now=answer.now,
             )

@@ -26,6 +26,14 @@ PLACES = {
     ("/v1/usage/reservations/{reservation_id}/extend", "account_id"),
     ("/v1/usage/reservations/{reservation_id}/extend", "reservation_id"),
     ("/v1/auth/sessions/{session_id}", "session_id"),
+    # Tried in test_second_factor_http.py.
+    ("/v1/auth/2fa/verify", "challenge_id"),
+    ("/v1/auth/2fa/enable-complete", "challenge_id"),
+    ("/v1/auth/recovery-login", "challenge_id"),
+    # Tried in test_accounts_http.py.
+    ("/v1/accounts/{external_id}", "external_id"),
+    ("/v1/accounts/{external_id}/members/{subject}", "external_id"),
+    ("/v1/accounts/{external_id}/portal-session", "external_id"),
 }
 SPENDING = ("check", "consume", "reserve")
 SETTLING = ("commit", "release", "extend")
