@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { Acting } from './acting';
 import { createAuthFetch } from './authFetch';
 import { Session } from './session';
 
@@ -27,7 +28,7 @@ describe('createAuthFetch', () => {
     const session = new Session(renew);
     session.signIn('old');
     const { seen, send } = server(valid);
-    const authFetch = createAuthFetch(session, send);
+    const authFetch = createAuthFetch(session, new Acting(null), send);
     const answers = await Promise.all(Array.from({ length: 8 }, () => authFetch(post('/v1/usage/consume'))));
     expect(answers.map((answer) => answer.status)).toEqual(Array(8).fill(200));
     expect(renew).toHaveBeenCalledTimes(1);
@@ -40,7 +41,7 @@ describe('createAuthFetch', () => {
     const session = new Session(renew);
     session.signIn('old');
     const { send } = server({ token: 'new' });
-    const authFetch = createAuthFetch(session, (request) => {
+    const authFetch = createAuthFetch(session, new Acting(null), (request) => {
       if (session.token === 'old') session.signIn('new');
       return send(request);
     });
@@ -53,7 +54,7 @@ describe('createAuthFetch', () => {
     const session = new Session(renew);
     session.signIn('old');
     const { send } = server({ token: 'none' }, status);
-    expect((await createAuthFetch(session, send)(post('/v1/usage/consume'))).status).toBe(status);
+    expect((await createAuthFetch(session, new Acting(null), send)(post('/v1/usage/consume'))).status).toBe(status);
     expect(renew).not.toHaveBeenCalled();
     expect(session.status).toBe('signed-in');
   });
@@ -62,18 +63,30 @@ describe('createAuthFetch', () => {
     const session = new Session(() => Promise.resolve(null));
     session.signIn('old');
     const { seen, send } = server({ token: 'none' });
-    expect((await createAuthFetch(session, send)(post('/v1/usage/consume'))).status).toBe(401);
+    expect((await createAuthFetch(session, new Acting(null), send)(post('/v1/usage/consume'))).status).toBe(401);
     expect(seen).toHaveLength(1);
     expect(session.status).toBe('signed-out');
   });
 
-  it('sends no token and no renewal for routes with a credential of their own', async () => {
+  it.each([
+    'register',
+    'login',
+    'refresh',
+    'sign-in-link',
+    'portal-link',
+    'verify-email',
+    'resend-verification',
+    'forgot-password',
+    'reset-password',
+    '2fa/verify',
+    'recovery-login',
+  ])('sends no token and no renewal to %s, which has a credential of its own', async (name) => {
     const renew = vi.fn(() => Promise.resolve('new'));
     const session = new Session(renew);
     session.signIn('old');
     const { seen, send } = server({ token: 'none' });
-    await createAuthFetch(session, send)(post('/v1/auth/sign-in-link'));
-    expect(seen).toEqual([{ path: '/v1/auth/sign-in-link', authorization: null, client: 'web', body: '{"amount":1}' }]);
+    await createAuthFetch(session, new Acting(null), send)(post(`/v1/auth/${name}`));
+    expect(seen).toEqual([{ path: `/v1/auth/${name}`, authorization: null, client: 'web', body: '{"amount":1}' }]);
     expect(renew).not.toHaveBeenCalled();
   });
 
@@ -81,7 +94,7 @@ describe('createAuthFetch', () => {
     const session = new Session(() => Promise.resolve(null));
     session.signIn('t');
     const { seen, send } = server({ token: 't' });
-    const authFetch = createAuthFetch(session, send);
+    const authFetch = createAuthFetch(session, new Acting(null), send);
     await authFetch(post('/v1/auth/logout'));
     await authFetch(post('/v1/usage/consume'));
     expect(seen.map((request) => request.client)).toEqual(['web', null]);

@@ -1,34 +1,96 @@
+import type { Acting } from './acting';
+import { readProblem } from './problem';
 import type { Session } from './session';
 
 type Send = (request: Request) => Promise<Response>;
 
 const AUTH = '/v1/auth/';
 
+const ACCOUNT = 'Feature-Account';
+
 /** Routes that take a credential of their own. A bearer token has no business there, nor has a renewal. */
 const OWN_CREDENTIAL = new Set(
-  ['register', 'login', 'refresh', 'sign-in-link', 'verify-email', 'resend-verification'].map((name) => AUTH + name),
+  [
+    'register',
+    'login',
+    'refresh',
+    'sign-in-link',
+    'portal-link',
+    'verify-email',
+    'resend-verification',
+    'forgot-password',
+    'reset-password',
+    '2fa/verify',
+    'recovery-login',
+  ].map((name) => AUTH + name),
 );
+
+/** Routes about the user, whichever account they act for. */
+const OF_THE_USER = ['logout', 'sessions', '2fa', 'change-password'].map((name) => AUTH + name);
+
+function pathOf(request: Request): string {
+  return new URL(request.url).pathname;
+}
+
+function isOfTheUser(path: string): boolean {
+  return OF_THE_USER.some((route) => path === route || path.startsWith(`${route}/`));
+}
 
 function prepared(request: Request, token: string | null): Request {
   const headers = new Headers(request.headers);
   // Asks for the refresh token as an httpOnly cookie instead of in the body.
-  if (new URL(request.url).pathname.startsWith(AUTH)) headers.set('X-Feature-Client', 'web');
+  if (pathOf(request).startsWith(AUTH)) headers.set('X-Feature-Client', 'web');
   if (token !== null) headers.set('Authorization', `Bearer ${token}`);
   return new Request(request, { headers });
 }
 
+function named(request: Request, account: string | null): Request {
+  if (account === null) return request;
+  const headers = new Headers(request.headers);
+  headers.set(ACCOUNT, account);
+  return new Request(request, { headers });
+}
+
+async function isAccountUnknown(response: Response): Promise<boolean> {
+  if (response.status !== 404) return false;
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => null);
+  return readProblem(body, response.status)?.code === 'account_unknown';
+}
+
 /**
- * Sends requests as the signed-in user. An answer 401 to our token leads to one renewal, shared by all requests
- * that need it, and one more try; 402 and 403 are answers like any other and touch no session.
+ * Names the chosen account. When the server knows it no more (the user was taken out of it, or somebody else has
+ * signed in), the choice is given up and the request goes out once more without it.
  */
-export function createAuthFetch(session: Session, send: Send): Send {
+function forAccount(acting: Acting, send: Send): Send {
   return async (request) => {
-    const token = OWN_CREDENTIAL.has(new URL(request.url).pathname) ? null : session.token;
+    const path = pathOf(request);
+    const account = OWN_CREDENTIAL.has(path) || isOfTheUser(path) ? null : acting.account;
+    if (account === null) return send(request);
     const again = request.clone();
-    const response = await send(prepared(request, token));
+    const response = await send(named(request, account));
+    if (!(await isAccountUnknown(response))) return response;
+    acting.forget(account);
+    return send(named(again, acting.account));
+  };
+}
+
+/**
+ * Sends requests as the signed-in user, for the account they have chosen. An answer 401 to our token leads to one
+ * renewal, shared by all requests that need it, and one more try; 402 and 403 are answers like any other and touch
+ * no session.
+ */
+export function createAuthFetch(session: Session, acting: Acting, send: Send): Send {
+  const sendFor = forAccount(acting, send);
+  return async (request) => {
+    const token = OWN_CREDENTIAL.has(pathOf(request)) ? null : session.token;
+    const again = request.clone();
+    const response = await sendFor(prepared(request, token));
     if (response.status !== 401 || token === null) return response;
     // Another request may have renewed it meanwhile; then its token is the one to use.
     const renewed = session.token === token ? await session.renew() : session.token;
-    return renewed === null ? response : send(prepared(again, renewed));
+    return renewed === null ? response : sendFor(prepared(again, renewed));
   };
 }

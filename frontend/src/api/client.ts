@@ -1,4 +1,5 @@
 import createClient from 'openapi-fetch';
+import { acting } from './acting';
 import { createAuthFetch } from './authFetch';
 import { answerOf, ApiError } from './problem';
 import type { paths } from './schema';
@@ -24,9 +25,13 @@ async function renew(): Promise<string | null> {
 
 export const session: Session = new Session(renew);
 
+session.subscribe(() => {
+  if (session.status === 'signed-out') acting.forget();
+});
+
 /** The API, typed from its OpenAPI document, called as the signed-in user. */
 export const api = createClient<paths>({
   baseUrl,
   credentials,
-  fetch: createAuthFetch(session, (request) => fetch(request)),
+  fetch: createAuthFetch(session, acting, (request) => fetch(request)),
 });

@@ -7,7 +7,10 @@ type Answer<P extends keyof paths, M extends keyof paths[P], S extends number> =
   : never;
 
 /** Names for what the API answers, taken from its routes, so that they do not depend on names of schemas. */
+/** A session, or the challenge of a second factor. */
+export type SignInAnswer = Answer<'/v1/auth/login', 'post', 200>;
 export type Me = Answer<'/v1/auth/me', 'get', 200>;
+export type OwnAccount = Me['accounts'][number];
 export type SubscriptionAnswer = Answer<'/v1/subscription/me', 'get', 200>;
 export type UsageAnswer = Answer<'/v1/subscription/usage', 'get', 200>;
 export type MeterUsage = UsageAnswer['meters'][number];

@@ -4,6 +4,7 @@ import { RouterProvider } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { session } from '../api/client';
 import { ACCOUNT_DATA } from '../api/queries';
+import { resetOnSwitch } from './accountData';
 import { cookieColorSchemeManager } from './colorSchemeManager';
 import { queryClient } from './queryClient';
 import { router } from './router';
@@ -21,6 +22,7 @@ export function App() {
       }),
     [],
   );
+  useEffect(() => resetOnSwitch(queryClient), []);
   return (
     <MantineProvider
       theme={theme}

@@ -1,6 +1,11 @@
 import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router';
 import { session } from '../api/client';
+import { challenge } from '../auth/challenge';
+import { ForgotPage } from '../auth/ForgotPage';
 import { LoginPage } from '../auth/LoginPage';
+import { MfaPage } from '../auth/MfaPage';
+import { PortalPage } from '../auth/PortalPage';
+import { ResetPage } from '../auth/ResetPage';
 import { SignupPage } from '../auth/SignupPage';
 import { VerifyEmailPage } from '../auth/VerifyEmailPage';
 import { OverviewPage } from '../overview/OverviewPage';
@@ -64,6 +69,46 @@ const verifyRoute = createRoute({
   },
 });
 
+const mfaRoute = createRoute({
+  getParentRoute: () => publicRoute,
+  path: '/mfa',
+  beforeLoad: () => {
+    if (challenge.held === null) throw redirect({ to: '/login', replace: true });
+    return { challengeId: challenge.held };
+  },
+  component: function Mfa() {
+    return <MfaPage challengeId={mfaRoute.useRouteContext().challengeId} />;
+  },
+});
+
+const forgotRoute = createRoute({ getParentRoute: () => publicRoute, path: '/forgot', component: ForgotPage });
+
+const resetRoute = createRoute({
+  getParentRoute: () => publicRoute,
+  path: '/reset',
+  validateSearch: tokenSearch,
+  beforeLoad: ({ search }) => {
+    if (search.token === undefined) throw redirect({ to: '/forgot', replace: true });
+    return { token: search.token };
+  },
+  component: function Reset() {
+    return <ResetPage token={resetRoute.useRouteContext().token} />;
+  },
+});
+
+const portalRoute = createRoute({
+  getParentRoute: () => publicRoute,
+  path: '/portal',
+  validateSearch: tokenSearch,
+  beforeLoad: ({ search }) => {
+    if (search.token === undefined) throw redirect({ to: '/', replace: true });
+    return { token: search.token };
+  },
+  component: function Portal() {
+    return <PortalPage token={portalRoute.useRouteContext().token} />;
+  },
+});
+
 const customerRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'customer',
@@ -77,7 +122,7 @@ const overviewRoute = createRoute({ getParentRoute: () => customerRoute, path: '
 
 const routeTree = rootRoute.addChildren([
   startRoute,
-  publicRoute.addChildren([loginRoute, signupRoute, verifyRoute]),
+  publicRoute.addChildren([loginRoute, signupRoute, verifyRoute, mfaRoute, forgotRoute, resetRoute, portalRoute]),
   customerRoute.addChildren([overviewRoute]),
 ]);
 

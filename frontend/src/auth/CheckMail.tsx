@@ -1,22 +1,28 @@
-import { Anchor } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
 import { texts } from '../texts/en';
 import { PageHeading } from '../ui/PageHeading';
 import { DevMailLink } from './DevMailLink';
 import classes from './Form.module.css';
 
-/** After a sign-up or a request for a new link: the same words whether the address is known or not. */
-export function CheckMail({ email }: { readonly email: string }) {
+interface CheckMailProps {
+  readonly email: string;
+  readonly detail: string;
+  /** What is true of an address whether it is known or not. */
+  readonly neutral: string;
+  /** The way to ask for another message. */
+  readonly children: ReactNode;
+}
+
+/** After a message was asked for: the same words whether the address is known or not. */
+export function CheckMail({ email, detail, neutral, children }: CheckMailProps) {
   return (
     <>
       <PageHeading>{texts.checkMail.heading}</PageHeading>
-      <p>{texts.checkMail.detail(email)}</p>
-      <p>{texts.checkMail.neutral}</p>
+      <p>{detail}</p>
+      <p>{neutral}</p>
       <div className={classes.links}>
         <DevMailLink email={email} />
-        <Anchor component={Link} to="/verify-email" underline="always">
-          {texts.checkMail.again}
-        </Anchor>
+        {children}
       </div>
     </>
   );

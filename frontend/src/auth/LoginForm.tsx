@@ -1,8 +1,8 @@
 import { Anchor, Button } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { Link, useNavigate } from '@tanstack/react-router';
+import { Link } from '@tanstack/react-router';
 import { useState, type SyntheticEvent } from 'react';
-import { api, session } from '../api/client';
+import { api } from '../api/client';
 import { answerOf, ApiError } from '../api/problem';
 import { texts } from '../texts/en';
 import { ErrorNotice } from '../ui/ErrorNotice';
@@ -11,29 +11,20 @@ import { RequestId } from '../ui/RequestId';
 import { EmailField, PasswordField } from './fields';
 import classes from './Form.module.css';
 import { emailFault } from './password';
+import { useEnter } from './useEnter';
 
 interface Credentials {
   readonly email: string;
   readonly password: string;
 }
 
-async function signIn(body: Credentials): Promise<'signed-in' | 'code-needed'> {
-  const answer = await answerOf(api.POST('/v1/auth/login', { body }));
-  if (!('access_token' in answer)) return 'code-needed';
-  session.signIn(answer.access_token);
-  return 'signed-in';
-}
-
 export function LoginForm() {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const [sent, setSent] = useState(false);
-  const navigate = useNavigate();
   const login = useMutation({
-    mutationFn: signIn,
-    onSuccess: (outcome) => {
-      if (outcome === 'signed-in') void navigate({ to: '/app', replace: true });
-    },
+    mutationFn: (body: Credentials) => answerOf(api.POST('/v1/auth/login', { body })),
+    onSuccess: useEnter(),
   });
   const faults = {
     email: emailFault(email.trim()),
@@ -49,11 +40,6 @@ export function LoginForm() {
   return (
     <>
       {login.isError && <LoginRefusal error={login.error} />}
-      {login.data === 'code-needed' && (
-        <Notice tone="near" title={texts.login.codeNeeded}>
-          <p>{texts.login.codeNeededDetail}</p>
-        </Notice>
-      )}
       <form className={classes.form} onSubmit={submit} noValidate>
         <EmailField value={email} onChange={setEmail} fault={sent ? faults.email : null} />
         <PasswordField value={password} onChange={setPassword} fault={sent ? faults.password : null} />
@@ -62,6 +48,9 @@ export function LoginForm() {
         </Button>
       </form>
       <div className={classes.links}>
+        <Anchor component={Link} to="/forgot" underline="always">
+          {texts.login.forgot}
+        </Anchor>
         <p>
           {texts.login.noAccount}{' '}
           <Anchor component={Link} to="/signup" underline="always">

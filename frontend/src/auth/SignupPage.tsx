@@ -32,7 +32,19 @@ export function SignupPage() {
     if (faults.email === null && faults.password === null) register.mutate({ email: email.trim(), password });
   }
 
-  if (register.isSuccess) return <CheckMail email={register.variables.email} />;
+  if (register.isSuccess) {
+    return (
+      <CheckMail
+        email={register.variables.email}
+        detail={texts.checkMail.detail(register.variables.email)}
+        neutral={texts.checkMail.neutral}
+      >
+        <Anchor component={Link} to="/verify-email" underline="always">
+          {texts.checkMail.again}
+        </Anchor>
+      </CheckMail>
+    );
+  }
   return (
     <>
       <PageHeading>{texts.signup.heading}</PageHeading>

@@ -1,4 +1,5 @@
 import { PasswordInput, TextInput } from '@mantine/core';
+import type { Ref } from 'react';
 import { texts } from '../texts/en';
 
 interface FieldProps {
@@ -25,14 +26,21 @@ export function EmailField({ value, onChange, fault }: FieldProps) {
 }
 
 interface PasswordFieldProps extends FieldProps {
+  readonly label?: string;
   /** Whether the password is being chosen; then the rule is shown and managers offer a new one. */
   readonly fresh?: boolean;
 }
 
-export function PasswordField({ value, onChange, fault, fresh = false }: PasswordFieldProps) {
+export function PasswordField({
+  value,
+  onChange,
+  fault,
+  label = texts.fields.password,
+  fresh = false,
+}: PasswordFieldProps) {
   return (
     <PasswordInput
-      label={texts.fields.password}
+      label={label}
       labelProps={{ mb: 4 }}
       description={fresh ? texts.fields.passwordRule : undefined}
       name="password"
@@ -42,6 +50,36 @@ export function PasswordField({ value, onChange, fault, fresh = false }: Passwor
       error={fault}
       visibilityToggleButtonProps={{ 'aria-label': texts.fields.showPassword }}
       onChange={(event) => onChange(event.currentTarget.value)}
+    />
+  );
+}
+
+/** From the authenticator, or one of the recovery codes kept for when it is lost. */
+export type CodeKind = 'otp' | 'recovery';
+
+interface CodeFieldProps extends FieldProps {
+  readonly kind: CodeKind;
+  readonly ref?: Ref<HTMLInputElement>;
+}
+
+export function CodeField({ kind, ref, value, onChange, fault }: CodeFieldProps) {
+  const otp = kind === 'otp';
+  return (
+    <TextInput
+      ref={ref}
+      label={texts.mfa[kind].label}
+      labelProps={{ mb: 4 }}
+      description={texts.mfa[kind].hint}
+      name={kind}
+      inputMode={otp ? 'numeric' : 'text'}
+      autoComplete={otp ? 'one-time-code' : 'off'}
+      autoCapitalize="none"
+      spellCheck={false}
+      size="md"
+      value={value}
+      error={fault}
+      // Authenticators show "123 456"; it is entered and pasted like that.
+      onChange={({ currentTarget: { value: typed } }) => onChange(otp ? typed.replace(/\D/g, '').slice(0, 6) : typed)}
     />
   );
 }

@@ -5,7 +5,7 @@ import { useQuery, type UseQueryResult } from '@tanstack/react-query';
  * try would be refused and hide that the first one worked.
  */
 export function useOneTimeToken<T>(
-  purpose: 'verify-email' | 'sign-in-link',
+  purpose: 'verify-email' | 'sign-in-link' | 'portal-link',
   token: string | undefined,
   handIn: (token: string) => Promise<T>,
 ): UseQueryResult<T> {

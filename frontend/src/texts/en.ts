@@ -21,7 +21,13 @@ export const texts = {
   account: {
     heading: 'Account',
     menu: (email: string) => `Account ${email}`,
+    menuFor: (who: string, account: string) => `Account ${who}, acting for ${account}`,
     signedInAs: 'Signed in as',
+    guestOf: 'Guest of',
+    actingFor: 'Act for',
+    role: { owner: 'Owner', admin: 'Admin', developer: 'Developer', billing: 'Billing', viewer: 'Viewer' },
+    switching: 'Loading this account…',
+    switchFailed: 'This account could not be loaded. Choose another one, or reload the page.',
     signOut: 'Sign out',
     signOutFailed: 'You are still signed in: the server did not confirm the sign-out.',
   },
@@ -93,15 +99,70 @@ export const texts = {
     noAccount: 'No account yet?',
     signUp: 'Create an account',
     unconfirmed: 'Address not confirmed yet? Get a new link',
+    forgot: 'Forgot your password?',
     refused: 'You are not signed in',
     refusedDetail:
       'The address and the password do not belong together, or the address is not confirmed yet. Check both, or get a new confirmation link.',
     link: 'Signing you in…',
     linkFailed: 'This sign-in link does not work',
     linkNext: 'A link works once and for a short time. Sign in with your password, or ask for a new link.',
-    codeNeeded: 'A code is needed',
-    codeNeededDetail:
-      'The password is right, and this account also asks for a code from an authenticator. This page cannot take the code yet, so you are not signed in.',
+  },
+
+  mfa: {
+    heading: 'Enter your code',
+    submit: 'Sign in',
+    failed: 'You are not signed in yet',
+    over: 'This sign-in is over',
+    again: 'Back to sign-in',
+    otp: {
+      lead: 'Your account also asks for a code from your authenticator app.',
+      label: 'Code',
+      hint: 'The six digits that the app shows now.',
+      missing: 'Enter the six digits of the code.',
+      refused: 'This code is not right. Codes change every 30 seconds and work once: enter the newest.',
+      change: 'Use a recovery code',
+    },
+    recovery: {
+      lead: 'Enter one of the recovery codes you kept when you turned two-factor sign-in on. It is used up by this.',
+      label: 'Recovery code',
+      hint: 'Capitals and dashes do not matter.',
+      missing: 'Enter a recovery code.',
+      refused: 'This recovery code is not right, or it was used before. Enter another one.',
+      change: 'Use a code from the authenticator app',
+    },
+  },
+
+  forgot: {
+    heading: 'Forgot your password?',
+    lead: 'Enter your address to get a link with which you choose a new password.',
+    submit: 'Send the link',
+    failed: 'No link was sent',
+    back: 'Back to sign-in',
+    detail: (email: string) =>
+      `If ${email} belongs to an account, a message with a link is on its way. The link works once, within an hour.`,
+    neutral: 'Until you choose a new password, the present one stays as it is.',
+    again: 'Nothing arrived? Ask again',
+  },
+
+  reset: {
+    heading: 'Choose a new password',
+    lead: 'You will be signed out everywhere, and sign in again with the new password.',
+    password: 'New password',
+    submit: 'Change the password',
+    failed: 'Your password was not changed',
+    doneHeading: 'Password changed',
+    done: 'Your password is changed. You were signed out everywhere.',
+    signIn: 'Sign in',
+    linkFailed: 'This link does not change a password',
+    linkNext: 'A link works once, within an hour, and only the newest one works. Your password is as it was.',
+    newLink: 'Get a new link',
+  },
+
+  portal: {
+    heading: 'Open your account',
+    working: 'Signing you in…',
+    failed: 'This link did not open your account',
+    next: 'The link works once and for five minutes. Go back to where you found it and open a new one.',
   },
 
   overview: { heading: 'Overview' },

@@ -1,0 +1,12 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { acting } from '../api/acting';
+import { session } from '../api/client';
+import { ACCOUNT_DATA } from '../api/queries';
+
+/** What was loaded for one account is never shown for another: it is dropped and loaded anew. Returns the way to stop. */
+export function resetOnSwitch(queryClient: QueryClient): () => void {
+  return acting.subscribe(() => {
+    // At a sign-out there is nothing to load any more.
+    if (session.status === 'signed-in') void queryClient.resetQueries({ queryKey: ACCOUNT_DATA });
+  });
+}

@@ -1,0 +1,35 @@
+import { Anchor } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { texts } from '../texts/en';
+import { ErrorNotice } from '../ui/ErrorNotice';
+import { PageHeading } from '../ui/PageHeading';
+import { challenge } from './challenge';
+import classes from './Form.module.css';
+import { MfaForm } from './MfaForm';
+
+/** The second factor of a sign-in. A challenge that is over leaves nothing to enter: the sign-in begins anew. */
+export function MfaPage({ challengeId }: { readonly challengeId: string }) {
+  const [over, setOver] = useState<Error | null>(null);
+
+  function end(error: Error) {
+    challenge.drop();
+    setOver(error);
+  }
+
+  return (
+    <>
+      <PageHeading>{texts.mfa.heading}</PageHeading>
+      {over === null ? (
+        <MfaForm challengeId={challengeId} onOver={end} />
+      ) : (
+        <ErrorNotice error={over} title={texts.mfa.over} />
+      )}
+      <div className={classes.links}>
+        <Anchor component={Link} to="/login" underline="always">
+          {texts.mfa.again}
+        </Anchor>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,48 @@
+import { Button } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { session } from '../api/client';
+import { texts } from '../texts/en';
+import { ErrorNotice } from '../ui/ErrorNotice';
+import { Notice } from '../ui/Notice';
+import { PageHeading } from '../ui/PageHeading';
+import { ResetForm } from './ResetForm';
+
+type Stage = 'form' | 'done' | Error;
+
+/** A new password by the link of a mail. Whoever is signed in here is not any more afterwards. */
+export function ResetPage({ token }: { readonly token: string }) {
+  const [stage, setStage] = useState<Stage>('form');
+
+  function finish() {
+    setStage('done');
+    session.signOut();
+  }
+
+  if (stage === 'done') {
+    return (
+      <>
+        <PageHeading>{texts.reset.doneHeading}</PageHeading>
+        <Notice tone="good" title={texts.reset.done} />
+        <Button component={Link} to="/login" size="md">
+          {texts.reset.signIn}
+        </Button>
+      </>
+    );
+  }
+  return (
+    <>
+      <PageHeading>{texts.reset.heading}</PageHeading>
+      {stage === 'form' ? (
+        <ResetForm token={token} onDone={finish} onLinkInvalid={setStage} />
+      ) : (
+        <>
+          <ErrorNotice error={stage} title={texts.reset.linkFailed} still={texts.reset.linkNext} />
+          <Button component={Link} to="/forgot" size="md">
+            {texts.reset.newLink}
+          </Button>
+        </>
+      )}
+    </>
+  );
+}
