@@ -102,9 +102,9 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
     )
     app.state.own_security = OwnSecurity(
-        database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
+        database=database, passwords=passwords, second_factor=second_factor, settings=settings
     )
-    app.state.resets = ResetService(database=database, passwords=passwords, jwt=jwt, settings=settings)
+    app.state.resets = ResetService(database=database, passwords=passwords, settings=settings)
     app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
     app.state.errors_url = settings.api_base_url
     app.state.engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app")

@@ -12,7 +12,7 @@ from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
 from backend.auth.service.portal import take_portal_link
 from backend.auth.service.second_factor import Challenge, SecondFactor
-from backend.auth.service.sessions import Device, Sessions, TokenPair
+from backend.auth.service.sessions import Device, Sessions, TokenPair, end_sessions
 from backend.core.ids import UserId
 from backend.core.settings import Settings
 from backend.db.models import Session, SignInLink, User
@@ -140,7 +140,7 @@ class AuthService:
     async def end_other_sessions(self, *, session_id: UUID, user_id: UserId, now: datetime) -> int:
         """Ends all sessions of a user but this one. Returns how many."""
         async with self._database.system() as session:
-            return await self._sessions.end_all(
+            return await end_sessions(
                 session, user_id=user_id, but=session_id, now=now, reason="ended from another session"
             )
 

@@ -10,6 +10,7 @@ from backend.auth.errors import EmailTaken, UserUnknown
 from backend.auth.service.addresses import normal
 from backend.auth.service.keys_service import CreatedKey, create_key
 from backend.auth.service.registration_service import create_user
+from backend.auth.service.sessions import end_sessions
 from backend.auth.service.versions import note_user_change
 from backend.core.ids import UserId, uuid7
 from backend.db.models import ApiKey, SignInLink, User, UserRole
@@ -48,6 +49,20 @@ async def grant_role(session: SystemSession, *, user_id: UserId, role: str) -> N
     """Gives an operator role; one who has it keeps it."""
     await session.execute(insert(UserRole).values(user_id=user_id, role=role).on_conflict_do_nothing())
     await note_user_change(session, user_id)
+
+
+async def set_locked(session: SystemSession, *, user_id: UserId, locked: bool, now: datetime) -> bool:
+    """Keeps a user out, or lets them in again; says whether that changed anything. Their sessions end, keys rest."""
+    before, after = ("active", "suspended") if locked else ("suspended", "active")
+    changed = await session.scalar(
+        update(User).where(User.id == user_id, User.status == before).values(status=after).returning(User.id)
+    )
+    if changed is None:
+        return False
+    if locked:
+        await end_sessions(session, user_id=user_id, now=now, reason="the user was locked")
+    await note_user_change(session, user_id)
+    return True
 
 
 async def first_admin_link(database: Database, *, frontend_base_url: str, now: datetime) -> str | None:

@@ -1,6 +1,6 @@
 """What signed-in users do about their own security: password, second factor."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,14 +11,13 @@ from backend.auth.service import attempts
 from backend.auth.service.attempts import Limit
 from backend.auth.service.auth_service import login_limit
 from backend.auth.service.second_factor import Enrolment, SecondFactor, forget_challenges
-from backend.auth.service.sessions import Sessions
+from backend.auth.service.sessions import end_sessions
 from backend.core.errors import InvalidInput
 from backend.core.ids import UserId
 from backend.core.settings import Settings
 from backend.db.models import User
 from backend.db.session import Database, SystemSession
 from backend.security.errors import PasswordRefused
-from backend.security.jwt_service import JwtService
 from backend.security.passwords import Passwords, ensure_acceptable
 
 _QUARTER = 900
@@ -32,7 +31,6 @@ class OwnSecurity:
         *,
         database: Database,
         passwords: Passwords,
-        jwt: JwtService,
         second_factor: SecondFactor,
         settings: Settings,
     ) -> None:
@@ -40,7 +38,6 @@ class OwnSecurity:
         self._passwords = passwords
         self._second_factor = second_factor
         self._settings = settings
-        self._sessions = Sessions(jwt, lifetime=timedelta(seconds=settings.jwt_refresh_ttl_seconds))
 
     async def change_password(
         self, *, user_id: UserId, session_id: UUID, current: str | None, new: str, now: datetime
@@ -57,9 +54,7 @@ class OwnSecurity:
             if found.password_hash != user.password_hash:
                 raise ProofRefused("The password was changed a moment ago. Try again.")
             found.password_hash = password_hash
-            await self._sessions.end_all(
-                session, user_id=user_id, but=session_id, now=now, reason="the password was changed"
-            )
+            await end_sessions(session, user_id=user_id, but=session_id, now=now, reason="the password was changed")
             await forget_challenges(session, user_id)
             await attempts.clear(session, _proofs(user_id).subject)
             await tell_of_new_password(session, email=found.email, settings=self._settings)

@@ -12,13 +12,12 @@ from backend.auth.service.attempts import Limit
 from backend.auth.service.even_time import even_time
 from backend.auth.service.own_security import hash_new, tell_of_new_password
 from backend.auth.service.second_factor import forget_challenges
-from backend.auth.service.sessions import Sessions
+from backend.auth.service.sessions import end_sessions
 from backend.auth.service.versions import note_user_change
 from backend.core.ids import UserId, uuid7
 from backend.core.settings import Settings
 from backend.db.models import EmailVerification, PasswordReset, User
 from backend.db.session import Database, SystemSession
-from backend.security.jwt_service import JwtService
 from backend.security.passwords import Passwords
 from backend.security.tokens import digest, new_token
 
@@ -30,11 +29,10 @@ _MAY_RESET = ("unverified", "active")
 class ResetService:
     """Forgotten passwords. Answers never tell whether an address is known."""
 
-    def __init__(self, *, database: Database, passwords: Passwords, jwt: JwtService, settings: Settings) -> None:
+    def __init__(self, *, database: Database, passwords: Passwords, settings: Settings) -> None:
         self._database = database
         self._passwords = passwords
         self._settings = settings
-        self._sessions = Sessions(jwt, lifetime=timedelta(seconds=settings.jwt_refresh_ttl_seconds))
 
     async def forgot(self, *, email: str, now: datetime) -> None:
         """Sends a link to the user of an address; only the newest works. Raises AddressRefused, TooManyAttempts."""
@@ -83,7 +81,7 @@ class ResetService:
                 await note_user_change(session, user.id)
             await _expire_links(session, user.id, now)
             await forget_challenges(session, user.id)
-            await self._sessions.end_all(session, user_id=user.id, now=now, reason="the password was reset")
+            await end_sessions(session, user_id=user.id, now=now, reason="the password was reset")
             await tell_of_new_password(session, email=user.email, settings=self._settings)
 
     async def _take_link(self, session: SystemSession, token: str, now: datetime) -> User:

@@ -134,15 +134,6 @@ class Sessions:
         """Revokes one session of a user; False when it is over already, or another's, or none."""
         return await _revoke(session, [Session.id == session_id, Session.user_id == user_id], now, reason) > 0
 
-    async def end_all(
-        self, session: SystemSession, *, user_id: UserId, but: UUID | None = None, now: datetime, reason: str
-    ) -> int:
-        """Revokes all sessions of a user, but one if wanted. Returns how many."""
-        wanted: list[ColumnElement[bool]] = [Session.user_id == user_id]
-        if but is not None:
-            wanted.append(Session.id != but)
-        return await _revoke(session, wanted, now, reason)
-
     def _is_spent(self, token: RefreshToken, row: Session) -> bool:
         if token.generation >= row.generation:
             return False
@@ -153,6 +144,16 @@ class Sessions:
         assert subject is not None  # a constraint of the table
         access = self._jwt.issue_access(subject, token.session_id, now=now)
         return TokenPair(access, str(token), int(self._jwt.access_ttl.total_seconds()))
+
+
+async def end_sessions(
+    session: SystemSession, *, user_id: UserId, but: UUID | None = None, now: datetime, reason: str
+) -> int:
+    """Revokes all sessions of a user, but one if wanted. Returns how many."""
+    wanted: list[ColumnElement[bool]] = [Session.user_id == user_id]
+    if but is not None:
+        wanted.append(Session.id != but)
+    return await _revoke(session, wanted, now, reason)
 
 
 async def end_portal_sessions(session: SystemSession, *, account_id: AccountId, now: datetime, reason: str) -> int:

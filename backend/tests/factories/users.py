@@ -95,14 +95,14 @@ async def sign_in_on(database: Database, **changes: Any) -> AsyncIterator[SignIn
     settings = settings_for_tests(feature_home=Path("/nonexistent"), **changes)
     jwt, passwords = JwtService.from_settings(settings), Passwords.from_settings(settings)
     second_factor = SecondFactor(Encryption.from_settings(settings))
-    shared: dict[str, Any] = {"database": database, "passwords": passwords, "jwt": jwt, "settings": settings}
+    shared: dict[str, Any] = {"database": database, "passwords": passwords, "settings": settings}
     try:
         yield SignIn(
             database=database,
             settings=settings,
             jwt=jwt,
             passwords=passwords,
-            auth=AuthService(**shared, second_factor=second_factor),
+            auth=AuthService(**shared, jwt=jwt, second_factor=second_factor),
             security=OwnSecurity(**shared, second_factor=second_factor),
             resets=ResetService(**shared),
             registration=RegistrationService(database=database, passwords=passwords, settings=settings),
