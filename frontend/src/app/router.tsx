@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, redirect, type RouterHistory } from '@tanstack/react-router';
 import { session } from '../api/client';
 import { challenge } from '../auth/challenge';
 import { ForgotPage } from '../auth/ForgotPage';
@@ -126,18 +126,25 @@ const routeTree = rootRoute.addChildren([
   customerRoute.addChildren([overviewRoute]),
 ]);
 
-export const router = createRouter({
+const options = {
   routeTree,
   // Plain strings: the router's own reading would turn a token of digits into a number and lose some.
-  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
-  stringifySearch: (search) => {
+  parseSearch: (search: string) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search: Record<string, unknown>) => {
     const query = new URLSearchParams(search as Record<string, string>).toString();
     return query === '' ? '' : `?${query}`;
   },
   defaultPendingMs: 300,
   defaultPendingComponent: () => <Frame busy />,
   defaultErrorComponent: RouteError,
-});
+};
+
+/** The pages of the app; a test gives a history of its own. */
+export function routerOn(history?: RouterHistory) {
+  return createRouter({ ...options, history });
+}
+
+export const router = routerOn();
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -1,0 +1,76 @@
+import { MantineProvider } from '@mantine/core';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { createMemoryHistory, RouterProvider } from '@tanstack/react-router';
+import { render } from '@testing-library/react';
+import { StrictMode } from 'react';
+import { afterEach, vi } from 'vitest';
+import { acting } from '../api/acting';
+import { session } from '../api/client';
+import { resetOnSwitch } from '../app/accountData';
+import { routerOn } from '../app/router';
+
+type Answer = readonly [status: number, body: object];
+
+export interface Call {
+  readonly route: string;
+  readonly body: unknown;
+  readonly account: string | null;
+}
+
+export const tokens = { access_token: 'token', refresh_token: null, token_type: 'bearer', expires_in: 900 };
+
+export function problem(status: number, code: string, detail: string): Answer {
+  return [status, { title: `Title of ${code}`, code, detail, request_id: 'req_1' }];
+}
+
+/** The network: an answer by "POST /v1/…", or none where it is null; all else is refused. Returns what was sent. */
+export function network(answers: Record<string, Answer | null | ((call: Call) => Answer)>): Call[] {
+  const calls: Call[] = [];
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const route = `${request.method} ${new URL(request.url).pathname}`;
+    const sent = await request.text();
+    const body: unknown = sent === '' ? null : JSON.parse(sent);
+    const call = { route, body, account: request.headers.get('Feature-Account') };
+    calls.push(call);
+    const found = answers[route];
+    const answer = typeof found === 'function' ? found(call) : found;
+    if (answer === null) throw new TypeError('Failed to fetch');
+    const [status, content] = answer ?? problem(503, 'temporarily_unavailable', 'Not part of this test.');
+    return new Response(JSON.stringify(content), { status });
+  });
+  return calls;
+}
+
+// jsdom has no place to scroll to; the router goes to the top of each page.
+for (const target of [window, document.defaultView]) Object.assign(target ?? {}, { scrollTo: () => undefined });
+
+let router: ReturnType<typeof routerOn>;
+let stops: (() => void)[] = [];
+
+afterEach(() => {
+  stops.forEach((stop) => stop());
+  stops = [];
+});
+
+/** Draws the app at an address, for nobody or for somebody who is signed in. Returns what it has loaded. */
+export function open(path: string, reader: 'signed-in' | 'signed-out' = 'signed-out'): QueryClient {
+  acting.forget();
+  if (reader === 'signed-in') session.signIn('token of before');
+  else session.signOut();
+  const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  router = routerOn(createMemoryHistory({ initialEntries: [path] }));
+  stops = [session.subscribe(() => void router.invalidate()), resetOnSwitch(queryClient)];
+  render(
+    <StrictMode>
+      <MantineProvider env="test">
+        <QueryClientProvider client={queryClient}>
+          <RouterProvider router={router} />
+        </QueryClientProvider>
+      </MantineProvider>
+    </StrictMode>,
+  );
+  return queryClient;
+}
+
+/** Where the reader is, with all that the address says. */
+export const address = () => router.state.location.href;
