@@ -9,18 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from backend.auth.service.addresses import normal
-from backend.auth.service.operators import SUPERADMIN, create_active_user, find_user, grant_role
+from backend.auth.service.operators import SUPERADMIN, create_active_user, find_user, grant_role, set_locked
+from backend.auth.service.second_factor import SecondFactor
 from backend.cli.output import CommandError, Json, data, data_json
 from backend.cli.work import in_database
 from backend.core.settings import get_settings
 from backend.db.session import SystemSession
+from backend.security.encryption import Encryption
 from backend.security.errors import PasswordRefused
 from backend.security.passwords import Passwords, ensure_acceptable
 from backend.subscription.service import upgrade_user_plan
 
 Email = Annotated[str, typer.Argument(help="The address that they sign in with.")]
 
-app = typer.Typer(help="Users: create, set-superadmin, set-plan.", no_args_is_help=True)
+app = typer.Typer(help="Users: create, set-superadmin, set-plan, lock, unlock, reset-2fa.", no_args_is_help=True)
 
 
 @app.command("create")
@@ -73,6 +75,41 @@ def set_plan(
             "subscription_id": str(found.subscription_id) if found.subscription_id else None,
             "expires_at": found.expires_at.isoformat() if found.expires_at else None,
         }
+
+    _show(in_database(work), json=json)
+
+
+@app.command("lock")
+def lock(email: Email, json: Json = False) -> None:
+    """Keeps a user out, at once and everywhere: their sessions end, their keys rest."""
+    _set_locked(email, locked=True, json=json)
+
+
+@app.command("unlock")
+def unlock(email: Email, json: Json = False) -> None:
+    """Lets a locked user sign in again."""
+    _set_locked(email, locked=False, json=json)
+
+
+@app.command("reset-2fa")
+def reset_second_factor(email: Email, json: Json = False) -> None:
+    """Turns two-factor sign-in off for a user who has lost both the authenticator and the recovery codes."""
+    factor = SecondFactor(Encryption.from_settings(get_settings()))
+
+    async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
+        user = await find_user(session, email=email)
+        await factor.remove(session, user_id=user.id)
+        return {"id": str(user.id), "email": user.email, "mfa_enabled": False}
+
+    _show(in_database(work), json=json)
+
+
+def _set_locked(email: str, *, locked: bool, json: bool) -> None:
+    async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
+        user = await find_user(session, email=email)
+        if not await set_locked(session, user_id=user.id, locked=locked, now=now):
+            raise CommandError(f"{user.email} is {user.status}: nothing was changed.")
+        return {"id": str(user.id), "email": user.email, "status": "suspended" if locked else "active"}
 
     _show(in_database(work), json=json)
 

@@ -90,10 +90,10 @@ class Encryption:
         cipher = self._ciphers.get(name)
         if cipher is None:
             raise SecretUnreadable(f"the key {name!r} is not among ENCRYPTION_KEYS")
-        raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
         try:
+            raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
             return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], about.encode()).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SecretUnreadable("it was changed, or written about something else") from error
 
     def is_active(self, stored: str) -> bool:

@@ -1,25 +1,19 @@
 """Access tokens: ES256 (RFC 7518, section 3.4), short-lived, verified by keys that we hold and by nothing they say."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from jwt.algorithms import ECAlgorithm
-from pydantic import SecretStr
 
 from backend.core.ids import uuid7
 from backend.core.settings import Settings
 from backend.security.errors import TokenInvalid
-from backend.security.key_file import load_or_create
+from backend.security.signing_keys import SigningKey, SigningKeys
 
 _ALGORITHM = "ES256"
 _TYPE = "at+jwt"  # RFC 9068, section 2.1
@@ -36,39 +30,6 @@ class AccessClaims:
     session_id: UUID
     issued_at: datetime
     expires_at: datetime
-
-
-@dataclass(frozen=True)
-class SigningKey:
-    """A P-256 key pair with the id under which tokens name it, and the time since when it signs, if that is known."""
-
-    kid: str
-    private: ec.EllipticCurvePrivateKey
-    since: datetime | None = None
-
-    @classmethod
-    def from_jwk(cls, text: str) -> "SigningKey":
-        """Reads a private JWK; its member `iat` (seconds since 1970) says since when it signs. Raises ValueError."""
-        try:
-            jwk = json.loads(text)
-            key = ECAlgorithm.from_jwk(jwk)
-            since = datetime.fromtimestamp(jwk["iat"], UTC) if "iat" in jwk else None
-        except (ValueError, TypeError, OverflowError, OSError, jwt.InvalidKeyError) as error:
-            raise ValueError("not a JWK of a P-256 key") from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            raise ValueError("not a private JWK of a P-256 key")
-        return cls(str(jwk.get("kid") or _thumbprint(key)), key, since)
-
-    @property
-    def secret(self) -> bytes:
-        return self.private.private_numbers().private_value.to_bytes(32, "big")
-
-
-def new_jwk() -> str:
-    """A new private key as a JWK."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    jwk: dict[str, Any] = ECAlgorithm.to_jwk(key, as_dict=True)
-    return json.dumps({**jwk, "kid": _thumbprint(key), "alg": _ALGORITHM, "use": "sig"})
 
 
 class JwtService:
@@ -98,20 +59,12 @@ class JwtService:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "JwtService":
-        """Keys from the settings; in development the current one is made on first run, in FEATURE_HOME.
-
-        Raises ValueError for a key that cannot be read, and in production without one.
-        """
-        if settings.jwt_jwk_current is not None:
-            current = settings.jwt_jwk_current.get_secret_value()
-        elif settings.is_production:
-            raise ValueError("JWT_JWK_CURRENT is not set: the key made on first run is for development")
-        else:
-            current = load_or_create(Path(settings.feature_home, "keys", "jwt.jwk"), new_jwk)
+        """Keys from the settings or from FEATURE_HOME; see `SigningKeys.from_settings`. Raises ValueError."""
+        keys = SigningKeys.from_settings(settings)
         return cls(
-            current=SigningKey.from_jwk(current),
-            following=_optional(settings.jwt_jwk_next),
-            previous=_optional(settings.jwt_jwk_previous),
+            current=keys.current,
+            following=keys.following,
+            previous=keys.previous,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
             access_ttl=timedelta(seconds=settings.jwt_access_ttl_seconds),
@@ -191,17 +144,6 @@ def _claims(claims: Mapping[str, Any]) -> AccessClaims:
         issued_at=datetime.fromtimestamp(claims["iat"], UTC),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
     )
-
-
-def _optional(secret: SecretStr | None) -> SigningKey | None:
-    return None if secret is None else SigningKey.from_jwk(secret.get_secret_value())
-
-
-def _thumbprint(key: ec.EllipticCurvePrivateKey) -> str:
-    """RFC 7638: the hash of the public part, so that the same key has the same id everywhere."""
-    jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    canonical = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def _derived(secret: bytes) -> bytes:

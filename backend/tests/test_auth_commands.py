@@ -5,13 +5,16 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from backend.cli.main import run
-from backend.core.settings import get_settings
+from backend.core.settings import Settings, get_settings
+from backend.security.encryption import Encryption
+from backend.security.signing_keys import new_jwk
 from backend.security.tokens import digest
 
 PASSWORD = "a long walk to the lighthouse"
@@ -176,3 +179,82 @@ def test_a_key_is_revoked_by_id_or_prefix(feature: Feature, rows: Rows) -> None:
 )
 def test_bad_usage_is_64(feature: Feature, arguments: list[str]) -> None:
     assert feature(*arguments).returncode == 64
+
+
+def test_a_user_is_locked_and_let_in_again(feature: Feature, rows: Rows) -> None:
+    make_user(feature)
+    assert feature("user", "lock", "ada@example.com", "--json").json()["status"] == "suspended"
+    assert rows("SELECT status FROM users") == [("suspended",)]
+    refused = feature("user", "lock", "ada@example.com")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "ada@example.com is suspended" in refused.stderr
+    assert feature("user", "unlock", "ada@example.com", "--json").json()["status"] == "active"
+    refused = feature("user", "reset-2fa", "ada@example.com")
+    assert (refused.returncode, refused.stderr.strip()) == (1, "Two-factor sign-in is not on.")
+
+
+def test_an_account_of_the_host_is_put_on_a_plan(feature: Feature, database_url: str, rows: Rows) -> None:
+    refused = feature("account", "set-plan", "org-1", "pro")
+    assert (refused.returncode, refused.stderr.strip()) == (1, "No account has this external id.")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET feature.scope = 'system'")
+        connection.execute(
+            "INSERT INTO accounts (id, external_id, name, usage_anchor)"
+            " VALUES (gen_random_uuid(), 'org-1', 'Acme', now())"
+        )
+    found = feature("account", "set-plan", "external:org-1", "pro", "--json").json()
+    assert found["plan_name"] == "pro"
+    assert rows("SELECT status, user_id FROM user_subscriptions") == [("active", None)]
+
+
+def test_signing_keys_rotate_where_they_are(feature: Feature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEATURE_HOME", str(tmp_path))
+    first = feature("secrets", "rotate-signing", "--json").json()["current"]
+    assert json.loads((tmp_path / "keys" / "jwt.jwk").read_text())["kid"] == first
+    following = json.loads((tmp_path / "keys" / "jwt-next.jwk").read_text())["kid"]
+    assert feature("secrets", "rotate-signing", "--json").json()["current"] == following
+    assert json.loads((tmp_path / "keys" / "jwt-previous.jwk").read_text())["kid"] == first
+
+
+def test_signing_keys_of_the_environment_are_printed_and_not_changed(
+    feature: Feature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEATURE_HOME", str(tmp_path))
+    monkeypatch.setenv("JWT_JWK_CURRENT", current := new_jwk())
+    first = feature("secrets", "rotate-signing", "--json").json()
+    assert list(first) == ["JWT_JWK_NEXT"], "no process knows a next key yet"
+    monkeypatch.setenv("JWT_JWK_NEXT", first["JWT_JWK_NEXT"])
+    printed = feature("secrets", "rotate-signing")
+    found = dict(line.split("=", 1) for line in printed.stdout.splitlines())
+    assert found["JWT_JWK_PREVIOUS"] == current
+    assert json.loads(found["JWT_JWK_CURRENT"])["kid"] == json.loads(first["JWT_JWK_NEXT"])["kid"]
+    assert not (tmp_path / "keys").exists()
+
+
+def test_secrets_are_written_anew_under_a_new_key(
+    feature: Feature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, rows: Rows
+) -> None:
+    monkeypatch.setenv("FEATURE_HOME", str(tmp_path))
+    user_id = make_user(feature)["id"]
+    old = Encryption.from_settings(settings_of(tmp_path))
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO totp_secrets (user_id, secret, last_step, confirmed_at) VALUES (%s, %s, 0, now())",
+            (user_id, old.encrypt("JBSWY3DPEHPK3PXP", about=f"totp:{user_id}")),
+        )
+    active = feature("secrets", "rotate-encryption", "--json").json()["active"]
+    found = feature("secrets", "rewrap", "--json").json()
+    assert found == {"rewrapped": 1, "active": active, "no_longer_needed": [old.ring.active]}
+    ((stored,),) = rows("SELECT secret FROM totp_secrets")
+    assert stored.startswith(f"{active}.")
+    new = Encryption.from_settings(settings_of(tmp_path))
+    assert new.decrypt(stored, about=f"totp:{user_id}") == "JBSWY3DPEHPK3PXP"
+    assert feature("secrets", "rewrap", "--json").json()["rewrapped"] == 0
+    monkeypatch.setenv("ENCRYPTION_KEYS", str(new.ring))
+    given = feature("secrets", "rotate-encryption", "--json").json()
+    assert given["ENCRYPTION_KEYS"].count(",") == 2
+    assert Encryption.from_settings(settings_of(tmp_path)).ring.active == active, "the files are as they were"
+
+
+def settings_of(home: Path) -> Settings:
+    return Settings(_env_file=None, feature_home=home, encryption_keys=None)

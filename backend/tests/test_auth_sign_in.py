@@ -15,7 +15,7 @@ from backend.auth.principal import Principal
 from backend.auth.service.operators import first_admin_link
 from backend.auth.service.sessions import TokenPair
 from backend.db.session import Database
-from backend.security.jwt_service import new_jwk
+from backend.security.signing_keys import new_jwk
 from backend.security.tokens import RefreshToken, new_token
 from backend.tests.factories.users import HERE, PASSWORD, SignIn, sign_in_on
 from backend.tests.moments import NOW

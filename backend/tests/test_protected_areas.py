@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from backend.core.ids import UserId, uuid7
 from backend.core.settings import REPOSITORY, Settings
-from backend.security.jwt_service import JwtService, new_jwk
+from backend.security.jwt_service import JwtService
+from backend.security.signing_keys import new_jwk
 from backend.tests.moments import NOW
 
 AREAS = [

@@ -19,9 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from backend.core.ids import UserId, uuid7
 from backend.core.settings import Settings
+from backend.security import signing_keys
 from backend.security.errors import TokenInvalid
-from backend.security.jwt_service import JwtService, SigningKey, new_jwk
-from backend.security.key_file import load_or_create
+from backend.security.jwt_service import JwtService
+from backend.security.key_file import load_or_create, replace
+from backend.security.signing_keys import SigningKey, new_jwk, rotate_files
 from backend.security.tokens import RefreshToken
 from backend.tests.factories.users import settings_for_tests
 from backend.tests.moments import NOW
@@ -223,7 +225,8 @@ def test_in_development_the_key_is_made_once_for_its_owner_alone(tmp_path: Path)
     assert JwtService.from_settings(development(home)).verify_access(token, now=NOW).subject == USER
     folder = home / "keys"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in folder.iterdir()] == [("jwt.jwk", 0o600)]
+    found = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    assert found == {"jwt.jwk": 0o600, "jwt-next.jwk": 0o600}
 
 
 def test_in_production_no_key_is_made(tmp_path: Path) -> None:
@@ -242,3 +245,46 @@ def test_processes_that_start_at_once_have_one_key(tmp_path: Path) -> None:
         found = list(pool.map(make, [str(tmp_path / "keys" / "jwt.jwk")] * 8))
     assert len(set(found)) == 1
     assert [file.name for file in (tmp_path / "keys").iterdir()] == ["jwt.jwk"]
+
+
+def test_a_rolling_restart_after_a_rotation_refuses_nobody(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, feature_home=tmp_path)
+    old = JwtService.from_settings(settings)
+    before = old.issue_access(USER, SESSION, now=NOW)
+    rotate_files(tmp_path, now=NOW)
+    new = JwtService.from_settings(settings)
+    after = new.issue_access(USER, SESSION, now=NOW)
+    for service in (old, new):
+        for token in (before, after):
+            assert service.verify_access(token, now=NOW).subject == USER
+    assert set(old.chain_keys) <= set(new.chain_keys)
+    late = NOW + timedelta(seconds=settings.jwt_previous_grace_seconds + 1)
+    stale = old.issue_access(USER, SESSION, now=late)
+    with pytest.raises(TokenInvalid):
+        new.verify_access(stale, now=late)
+    rotate_files(tmp_path, now=late)
+    twice = JwtService.from_settings(settings)
+    with pytest.raises(TokenInvalid):
+        twice.verify_access(before, now=NOW)
+    assert twice.verify_access(new.issue_access(USER, SESSION, now=late), now=late).subject == USER
+
+
+def test_a_rotation_that_was_cut_off_loses_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(_env_file=None, feature_home=tmp_path)
+    for steps in range(3):
+        old = JwtService.from_settings(settings)
+        token, done = old.issue_access(USER, SESSION, now=NOW), 0
+
+        def cut(path: Path, content: str) -> None:
+            nonlocal done
+            if done == steps:  # noqa: B023 - called in this round only
+                raise OSError("the power is gone")
+            done += 1
+            replace(path, content)
+
+        monkeypatch.setattr(signing_keys, "replace", cut)
+        with pytest.raises(OSError, match="power"):
+            rotate_files(tmp_path, now=NOW)
+        new = JwtService.from_settings(settings)
+        assert new.verify_access(token, now=NOW).subject == USER
+        assert old.verify_access(new.issue_access(USER, SESSION, now=NOW), now=NOW).subject == USER

@@ -21,8 +21,9 @@ from backend.auth.service.sessions import TokenPair
 from backend.core.settings import Settings
 from backend.db.session import Database
 from backend.security.encryption import Encryption, new_ring
-from backend.security.jwt_service import JwtService, new_jwk
+from backend.security.jwt_service import JwtService
 from backend.security.passwords import Passwords
+from backend.security.signing_keys import new_jwk
 from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
 

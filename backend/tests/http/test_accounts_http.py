@@ -20,7 +20,7 @@ from sqlalchemy import text
 from backend.catalog.service import Catalogs
 from backend.core.ids import AccountId
 from backend.db.session import Database
-from backend.security.jwt_service import new_jwk
+from backend.security.signing_keys import new_jwk
 from backend.subscription.change import assign_plan
 from backend.tests.fakes.clock import ManualClock
 from backend.tests.fakes.issuer import AUDIENCE, ISSUER, Issuer, running_issuer

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from backend.auth.service.keys_service import revoke_key
 from backend.db.session import Database
-from backend.security.jwt_service import SigningKey, new_jwk
+from backend.security.signing_keys import SigningKey, new_jwk
 from backend.tests.fakes.clock import ManualClock
 from backend.tests.http.calls import bearer, client_of, customer, problem, signed_up, table_counts
 from backend.tests.http.conftest import RunningApp
