@@ -83,7 +83,8 @@ describe('the second factor of a sign-in', () => {
     await userEvent.type(screen.getByLabelText('Code'), '111111');
     await press('Sign in');
     const alert = await screen.findByRole('alert');
-    expect(alert.textContent).toContain('This sign-in is over');
+    // The field is gone; the focus goes to what took its place.
+    expect(document.activeElement).toBe(screen.getByRole('heading', { name: 'This sign-in is over' }));
     expect(alert.textContent).toContain((answer[1] as { detail: string }).detail);
     expect(screen.queryByLabelText('Code')).toBeNull();
     expect(challenge.held).toBeNull();

@@ -19,12 +19,8 @@ export function MfaPage({ challengeId }: { readonly challengeId: string }) {
 
   return (
     <>
-      <PageHeading>{texts.mfa.heading}</PageHeading>
-      {over === null ? (
-        <MfaForm challengeId={challengeId} onOver={end} />
-      ) : (
-        <ErrorNotice error={over} title={texts.mfa.over} />
-      )}
+      <PageHeading>{over === null ? texts.mfa.heading : texts.mfa.over}</PageHeading>
+      {over === null ? <MfaForm challengeId={challengeId} onOver={end} /> : <ErrorNotice error={over} />}
       <div className={classes.links}>
         <Anchor component={Link} to="/login" underline="always">
           {texts.mfa.again}

@@ -30,19 +30,21 @@ export function ResetPage({ token }: { readonly token: string }) {
       </>
     );
   }
+  if (stage !== 'form') {
+    return (
+      <>
+        <PageHeading>{texts.reset.linkFailed}</PageHeading>
+        <ErrorNotice error={stage} still={texts.reset.linkNext} />
+        <Button component={Link} to="/forgot" size="md">
+          {texts.reset.newLink}
+        </Button>
+      </>
+    );
+  }
   return (
     <>
       <PageHeading>{texts.reset.heading}</PageHeading>
-      {stage === 'form' ? (
-        <ResetForm token={token} onDone={finish} onLinkInvalid={setStage} />
-      ) : (
-        <>
-          <ErrorNotice error={stage} title={texts.reset.linkFailed} still={texts.reset.linkNext} />
-          <Button component={Link} to="/forgot" size="md">
-            {texts.reset.newLink}
-          </Button>
-        </>
-      )}
+      <ResetForm token={token} onDone={finish} onLinkInvalid={setStage} />
     </>
   );
 }
