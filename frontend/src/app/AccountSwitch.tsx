@@ -32,7 +32,8 @@ export function AccountSwitch({ accounts, state }: AccountSwitchProps) {
               value={account.id}
               label={account.name}
               description={texts.account.role[account.role]}
-              classNames={{ label: classes.name }}
+              size="md"
+              classNames={{ label: classes.name, description: classes.role }}
             />
           ))}
         </div>
