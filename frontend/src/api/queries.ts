@@ -27,6 +27,28 @@ export const usageQuery = queryOptions({
   refetchInterval: LIVE_MS,
 });
 
+/** Plans on sale, with what the signed-in account can do about each. */
+export const plansQuery = queryOptions({
+  queryKey: [...ACCOUNT_DATA, 'plans'],
+  queryFn: ({ signal }) => answerOf(api.GET('/v1/subscription/plans', { signal })),
+  staleTime: SLOW_MS,
+});
+
+/** The same for a reader who may be signed out. */
+export const publicPlansQuery = queryOptions({ ...plansQuery, queryKey: ['plans'] });
+
+export const rateLimitsQuery = queryOptions({
+  queryKey: [...ACCOUNT_DATA, 'rate-limits'],
+  queryFn: ({ signal }) => answerOf(api.GET('/v1/subscription/rate-limits', { signal })),
+  refetchInterval: LIVE_MS,
+});
+
+export const sessionsQuery = queryOptions({
+  queryKey: [...ACCOUNT_DATA, 'sessions'],
+  queryFn: ({ signal }) => answerOf(api.GET('/v1/auth/sessions', { signal })),
+  staleTime: LIVE_MS,
+});
+
 export const healthQuery = queryOptions({
   queryKey: ['health'],
   queryFn: ({ signal }) => answerOf(api.GET('/health', { signal })),

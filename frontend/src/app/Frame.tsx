@@ -1,14 +1,20 @@
+import { Button } from '@mantine/core';
 import { Link, Outlet } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
+import { session } from '../api/client';
 import { texts } from '../texts/en';
 import { Placeholder } from '../ui/Placeholder';
 import { AccountMenu } from './AccountMenu';
 import { ColorSchemeSwitch } from './ColorSchemeSwitch';
 import classes from './Frame.module.css';
+import { RoomNav } from './RoomNav';
+import { useStoredTheme } from './useStoredTheme';
 
 interface FrameProps {
   readonly children?: ReactNode;
   readonly tools?: ReactNode;
+  /** The way between the rooms, below the head. */
+  readonly rooms?: ReactNode;
   /** One column for a form or a message. */
   readonly narrow?: boolean;
   /** While it is not known yet which page follows. */
@@ -16,7 +22,7 @@ interface FrameProps {
 }
 
 /** What surrounds every page: the name, the tools of its head, and the page itself. */
-export function Frame({ children, tools, narrow = false, busy = false }: FrameProps) {
+export function Frame({ children, tools, rooms, narrow = false, busy = false }: FrameProps) {
   return (
     <div className={classes.frame}>
       <a className={classes.skip} href="#content">
@@ -34,6 +40,7 @@ export function Frame({ children, tools, narrow = false, busy = false }: FramePr
           </div>
         </div>
       </header>
+      {rooms}
       <main id="content" tabIndex={-1} className={`${classes.main} ${narrow ? classes.narrow : ''}`} aria-busy={busy}>
         {busy ? <Placeholder width={176} height={28} line={34} /> : children}
       </main>
@@ -49,9 +56,26 @@ export function PublicFrame() {
   );
 }
 
-export function CustomerFrame() {
+/** The prices, to whoever comes by. */
+export function PricingFrame({ children }: { readonly children: ReactNode }) {
+  const signedIn = session.status === 'signed-in';
   return (
-    <Frame tools={<AccountMenu />}>
+    <Frame
+      tools={
+        <Button component={Link} to={signedIn ? '/app' : '/login'} variant="default">
+          {signedIn ? texts.rooms.overview : texts.plans.signIn}
+        </Button>
+      }
+    >
+      {children}
+    </Frame>
+  );
+}
+
+export function CustomerFrame() {
+  useStoredTheme();
+  return (
+    <Frame tools={<AccountMenu />} rooms={<RoomNav />}>
       <Outlet />
     </Frame>
   );

@@ -8,9 +8,15 @@ import { PortalPage } from '../auth/PortalPage';
 import { ResetPage } from '../auth/ResetPage';
 import { SignupPage } from '../auth/SignupPage';
 import { VerifyEmailPage } from '../auth/VerifyEmailPage';
+import { LimitsPage } from '../limits/LimitsPage';
 import { OverviewPage } from '../overview/OverviewPage';
+import { PlansPage } from '../plans/PlansPage';
+import { PricingPage } from '../plans/PricingPage';
+import { PreferencesPage } from '../settings/PreferencesPage';
+import { ProfilePage } from '../settings/ProfilePage';
+import { SecurityPage } from '../settings/SecurityPage';
 import { NotFoundPage, RouteError } from './fallbacks';
-import { CustomerFrame, Frame, PublicFrame } from './Frame';
+import { CustomerFrame, Frame, PricingFrame, PublicFrame } from './Frame';
 
 interface TokenSearch {
   readonly token?: string;
@@ -120,10 +126,56 @@ const customerRoute = createRoute({
 
 const overviewRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app', component: OverviewPage });
 
+const plansRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/plans', component: PlansPage });
+
+const limitsRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/limits', component: LimitsPage });
+
+const settingsRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/settings' });
+
+const settingsStartRoute = createRoute({
+  getParentRoute: () => settingsRoute,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/app/settings/profile', replace: true });
+  },
+});
+
+const profileRoute = createRoute({ getParentRoute: () => settingsRoute, path: '/profile', component: ProfilePage });
+
+const securityRoute = createRoute({ getParentRoute: () => settingsRoute, path: '/security', component: SecurityPage });
+
+const preferencesRoute = createRoute({
+  getParentRoute: () => settingsRoute,
+  path: '/preferences',
+  component: PreferencesPage,
+});
+
+const pricingRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/pricing',
+  // Who is signed in sees their own offers, and the way back to their rooms.
+  beforeLoad: async () => {
+    await isSignedIn();
+  },
+  component: function Pricing() {
+    return (
+      <PricingFrame>
+        <PricingPage />
+      </PricingFrame>
+    );
+  },
+});
+
 const routeTree = rootRoute.addChildren([
   startRoute,
   publicRoute.addChildren([loginRoute, signupRoute, verifyRoute, mfaRoute, forgotRoute, resetRoute, portalRoute]),
-  customerRoute.addChildren([overviewRoute]),
+  pricingRoute,
+  customerRoute.addChildren([
+    overviewRoute,
+    plansRoute,
+    limitsRoute,
+    settingsRoute.addChildren([settingsStartRoute, profileRoute, securityRoute, preferencesRoute]),
+  ]),
 ]);
 
 const options = {

@@ -3,8 +3,8 @@ import { meQuery } from '../api/queries';
 import { knownZone } from '../texts/format';
 import type { Reader } from '../usage/meterText';
 
-/** The reader of the overview: times are told in the account's zone, in UTC while that is not known. */
+/** Times are told in the zone that the user has chosen, else in the account's, and in UTC while neither is known. */
 export function useReader(): Reader {
   const me = useQuery(meQuery);
-  return { zone: knownZone(me.data?.account.time_zone), now: new Date() };
+  return { zone: knownZone(me.data?.display_zone ?? me.data?.account.time_zone), now: new Date() };
 }

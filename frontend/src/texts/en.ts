@@ -1,3 +1,4 @@
+import { roomTexts } from './en.rooms';
 import { signInTexts } from './en.signIn';
 
 /**
@@ -111,6 +112,8 @@ export const texts = {
   },
 
   ...signInTexts,
+
+  ...roomTexts,
 
   overview: { heading: 'Overview' },
 

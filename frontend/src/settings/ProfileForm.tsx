@@ -1,0 +1,64 @@
+import { Button, Select, TextInput } from '@mantine/core';
+import { useState, type SyntheticEvent } from 'react';
+import type { Me } from '../api/types';
+import { texts } from '../texts/en';
+import { ErrorNotice } from '../ui/ErrorNotice';
+import { Notice } from '../ui/Notice';
+import classes from './Settings.module.css';
+import { useSaveProfile } from './useSaveProfile';
+
+/** Stands for "no zone of its own" in the list; no zone is called so. */
+const BROWSER = 'browser';
+
+function zones(): { value: string; label: string }[] {
+  const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const all = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
+  return [
+    { value: BROWSER, label: texts.profile.browserZone(own) },
+    ...all.map((zone) => ({ value: zone, label: zone.replaceAll('_', ' ') })),
+  ];
+}
+
+export function ProfileForm({ me }: { readonly me: Me }) {
+  const [name, setName] = useState(me.name ?? '');
+  const [zone, setZone] = useState(me.display_zone ?? BROWSER);
+  const save = useSaveProfile();
+
+  function submit(event: SyntheticEvent) {
+    event.preventDefault();
+    save.mutate({ name: name.trim() === '' ? null : name.trim(), display_zone: zone === BROWSER ? null : zone });
+  }
+
+  return (
+    <>
+      {save.isError && <ErrorNotice error={save.error} title={texts.settings.notSaved} />}
+      {save.isSuccess && <Notice tone="good" title={texts.settings.saved} />}
+      <form className={classes.form} onSubmit={submit} noValidate>
+        <TextInput label={texts.profile.email} value={me.email ?? ''} size="md" type="email" readOnly />
+        <TextInput
+          label={texts.profile.name}
+          description={texts.profile.nameHint}
+          name="name"
+          autoComplete="name"
+          maxLength={100}
+          size="md"
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <Select
+          label={texts.profile.zone}
+          description={texts.profile.zoneHint}
+          data={zones()}
+          value={zone}
+          allowDeselect={false}
+          searchable
+          size="md"
+          onChange={(chosen) => setZone(chosen ?? BROWSER)}
+        />
+        <Button type="submit" size="md" loading={save.isPending}>
+          {texts.profile.save}
+        </Button>
+      </form>
+    </>
+  );
+}
