@@ -34,7 +34,7 @@ export const plansQuery = queryOptions({
   staleTime: SLOW_MS,
 });
 
-/** The same for a reader who may be signed out. */
+/** The same for a visitor, to whom every plan is offered alike. */
 export const publicPlansQuery = queryOptions({ ...plansQuery, queryKey: ['plans'] });
 
 export const rateLimitsQuery = queryOptions({

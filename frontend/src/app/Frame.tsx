@@ -1,13 +1,13 @@
 import { Button } from '@mantine/core';
 import { Link, Outlet } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { session } from '../api/client';
 import { texts } from '../texts/en';
 import { Placeholder } from '../ui/Placeholder';
 import { AccountMenu } from './AccountMenu';
 import { ColorSchemeSwitch } from './ColorSchemeSwitch';
 import classes from './Frame.module.css';
 import { RoomNav } from './RoomNav';
+import { useSignedIn } from './useSignedIn';
 import { useStoredTheme } from './useStoredTheme';
 
 interface FrameProps {
@@ -58,7 +58,7 @@ export function PublicFrame() {
 
 /** The prices, to whoever comes by. */
 export function PricingFrame({ children }: { readonly children: ReactNode }) {
-  const signedIn = session.status === 'signed-in';
+  const signedIn = useSignedIn();
   return (
     <Frame
       tools={

@@ -66,9 +66,11 @@ export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) 
 function Offer({ plan }: { readonly plan: PlanOnSale }) {
   if (plan.offer.action === 'keep') return <strong>{texts.plans.yours}</strong>;
   if (plan.offer.action === 'ask') return <span className={classes.no}>{texts.plans.ask(plan.display_name)}</span>;
+  // Every account starts on a plan that costs nothing: no button promises another one.
+  const free = plan.price_cents === 0;
   return (
-    <Button component={Link} to="/signup" variant={plan.recommended ? 'filled' : 'default'} className={classes.start}>
-      {texts.plans.start(plan.display_name)}
+    <Button component={Link} to="/signup" variant={free ? 'filled' : 'default'} className={classes.start}>
+      {free ? texts.plans.start(plan.display_name) : texts.plans.signUp}
     </Button>
   );
 }

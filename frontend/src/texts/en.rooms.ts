@@ -27,6 +27,7 @@ export const roomTexts = {
     no: 'No',
     recommended: 'Recommended',
     start: (plan: string) => `Start with ${plan}`,
+    signUp: 'Create an account',
     yours: 'Your plan',
     ask: (plan: string) => `Ask whoever runs this service to move you to ${plan}.`,
     features: {

@@ -1,0 +1,50 @@
+import { act, screen, within } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+import { plansQuery } from '../api/queries';
+import { network, open, problem } from '../test/app';
+import { me } from '../test/me';
+import { plan, pro } from '../test/plans';
+
+const PLANS = 'GET /v1/subscription/plans';
+const ME = { 'GET /v1/auth/me': [200, me()] } as const;
+const plans = [plan({ offer: { action: 'keep', direction: null } }), pro({ offer: { action: 'ask', direction: 'up' } })];
+
+describe('the plans of a customer', () => {
+  it('say which one is theirs and whom to ask for another, without a button that does nothing yet', async () => {
+    network({ ...ME, [PLANS]: [200, { plans }] });
+    open('/app/plans', 'signed-in');
+    const table = within(await screen.findByRole('table'));
+    expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Plans');
+    expect(table.getByText('Your plan')).toBeTruthy();
+    expect(table.getByText('Ask whoever runs this service to move you to Pro.')).toBeTruthy();
+    expect(table.queryByRole('link')).toBeNull();
+    expect(table.queryByRole('button')).toBeNull();
+  });
+
+  it('stay when they cannot be refreshed, and say from when they are', async () => {
+    let works = true;
+    network({ ...ME, [PLANS]: () => (works ? [200, { plans }] : problem(503, 'temporarily_unavailable', 'Busy.')) });
+    const loaded = open('/app/plans', 'signed-in');
+    await screen.findByRole('table');
+    works = false;
+    await act(() => loaded.refetchQueries({ queryKey: plansQuery.queryKey }));
+    const notice = await screen.findByText(/^The plans as of .*; they could not be refreshed\.$/);
+    expect(notice.closest('[role="status"]')?.textContent).toContain('req_1');
+    expect(screen.getByRole('table')).toBeTruthy();
+  });
+});
+
+describe('the way between the rooms', () => {
+  it.each([
+    ['/app', 'Overview'],
+    ['/app/plans', 'Plans'],
+    ['/app/limits', 'Limits'],
+    ['/app/settings/profile', 'Settings'],
+  ])('marks at %s the room %s, and no other', async (path, room) => {
+    network({ ...ME, [PLANS]: [200, { plans }] });
+    open(path, 'signed-in');
+    const links = within(await screen.findByRole('navigation', { name: 'Rooms' })).getAllByRole('link');
+    const current = links.filter((link) => link.getAttribute('aria-current') === 'page');
+    expect(current.map((link) => link.textContent)).toEqual([room]);
+  });
+});
