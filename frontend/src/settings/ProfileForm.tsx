@@ -7,26 +7,25 @@ import { Notice } from '../ui/Notice';
 import classes from './Settings.module.css';
 import { useSaveProfile } from './useSaveProfile';
 
-/** Stands for "no zone of its own" in the list; no zone is called so. */
-const BROWSER = 'browser';
+/** Stands for "no zone of one's own" in the list; no zone is called so. */
+const ACCOUNT = 'account';
 
-function zones(): { value: string; label: string }[] {
-  const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+function zones(own: string): { value: string; label: string }[] {
   const all = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
   return [
-    { value: BROWSER, label: texts.profile.browserZone(own) },
+    { value: ACCOUNT, label: texts.profile.accountZone(own.replaceAll('_', ' ')) },
     ...all.map((zone) => ({ value: zone, label: zone.replaceAll('_', ' ') })),
   ];
 }
 
 export function ProfileForm({ me }: { readonly me: Me }) {
   const [name, setName] = useState(me.name ?? '');
-  const [zone, setZone] = useState(me.display_zone ?? BROWSER);
+  const [zone, setZone] = useState(me.display_zone ?? ACCOUNT);
   const save = useSaveProfile();
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();
-    save.mutate({ name: name.trim() === '' ? null : name.trim(), display_zone: zone === BROWSER ? null : zone });
+    save.mutate({ name: name.trim() === '' ? null : name.trim(), display_zone: zone === ACCOUNT ? null : zone });
   }
 
   return (
@@ -48,12 +47,12 @@ export function ProfileForm({ me }: { readonly me: Me }) {
         <Select
           label={texts.profile.zone}
           description={texts.profile.zoneHint}
-          data={zones()}
+          data={zones(me.account.time_zone)}
           value={zone}
           allowDeselect={false}
           searchable
           size="md"
-          onChange={(chosen) => setZone(chosen ?? BROWSER)}
+          onChange={(chosen) => setZone(chosen ?? ACCOUNT)}
         />
         <Button type="submit" size="md" loading={save.isPending}>
           {texts.profile.save}

@@ -88,7 +88,7 @@ export const roomTexts = {
     email: 'E-mail address',
     zone: 'Time zone for display',
     zoneHint: 'In which zone times are shown to you. Periods and days of an account go on in its own zone.',
-    browserZone: (zone: string) => `Same as this browser (${zone})`,
+    accountZone: (zone: string) => `The account’s own (${zone})`,
     save: 'Save profile',
     account: 'This account',
     accountName: 'Name',

@@ -1,0 +1,242 @@
+"""The customer's rooms in Chromium: two factors, recovery, reset, sessions, settings, plans, limits, account switch."""
+
+import re
+from datetime import UTC, datetime
+
+import httpx
+import pyotp
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.tests.e2e.product import API, WEB, Product, newest_link
+from backend.tests.e2e.screens import PASSWORD, confirmed, log_in, looked_at, overview, picture
+
+pytestmark = pytest.mark.browser
+
+OTHER = "another password of many words"
+
+
+def code(codes: pyotp.TOTP, step: int = 0) -> str:
+    return codes.at(int(datetime.now(UTC).timestamp()) + step * 30)
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name=re.compile("^Account")).click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+
+
+def turn_on(page: Page) -> tuple[pyotp.TOTP, list[str]]:
+    """Two-factor sign-in by a computed code: the authenticator and the recovery codes."""
+    page.goto(f"{WEB}/app/settings/security")
+    page.get_by_role("button", name="Set up two-factor sign-in").click()
+    expect(page.get_by_role("img", name="QR code of the key")).to_be_visible()
+    looked_at(page, "second-factor", dark=True)
+    secret = page.get_by_text(re.compile("^Key: ")).inner_text().removeprefix("Key: ").replace(" ", "")
+    codes = pyotp.TOTP(secret)
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("Enter the six digits")).to_be_visible()
+    field = page.get_by_label("Code", exact=False).first
+    field.fill("000000")
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("This code is not right")).to_be_visible()
+    field.fill(code(codes))
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("Keep these recovery codes")).to_be_visible()
+    looked_at(page, "recovery-codes")
+    recovery = page.get_by_role("listitem").filter(has_text=re.compile("^[A-Z2-7]{4}-")).all_inner_texts()
+    assert len(recovery) == 10
+    expect(page.get_by_role("button", name="Done")).to_be_disabled()
+    page.get_by_label("I have kept them").check()
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("10 recovery codes left")).to_be_visible()
+    return codes, recovery
+
+
+def test_two_factors_recovery_reset_and_sessions(page: Page, client: httpx.Client) -> None:
+    email = "ada@example.com"
+    confirmed(client, email)
+    log_in(page, email)
+    overview(page)
+    codes, recovery = turn_on(page)
+    sign_out(page)
+
+    # A wrong code, then the next one: the one that turned it on is used up.
+    log_in(page, email)
+    expect(page).to_have_url(f"{WEB}/mfa")
+    looked_at(page, "mfa")
+    page.get_by_label("Code", exact=False).first.fill("000000")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("not right", exact=False)).to_be_visible()
+    picture(page, "mfa-refused")
+    page.get_by_label("Code", exact=False).first.fill(code(codes, step=1))
+    page.get_by_role("button", name="Sign in").click()
+    overview(page)
+    sign_out(page)
+
+    # The authenticator is lost.
+    log_in(page, email)
+    page.get_by_role("button", name="Use a recovery code").click()
+    looked_at(page, "mfa-recovery")
+    page.get_by_role("textbox").first.fill(recovery[0].lower())
+    page.get_by_role("button", name="Sign in").click()
+    overview(page)
+    page.goto(f"{WEB}/app/settings/security")
+    expect(page.get_by_text("9 recovery codes left")).to_be_visible()
+    looked_at(page, "security", dark=True)
+
+    # The password is forgotten, too; this browser is signed out by the reset.
+    forgetting = page.context.browser
+    assert forgetting is not None
+    elsewhere = forgetting.new_context(locale="en-GB").new_page()
+    elsewhere.goto(f"{WEB}/login")
+    elsewhere.get_by_role("link", name="Forgot your password?").click()
+    looked_at(elsewhere, "forgot")
+    elsewhere.get_by_label("E-mail address").fill(email)
+    elsewhere.get_by_role("button").filter(has_text=re.compile("link", re.IGNORECASE)).click()
+    expect(elsewhere.get_by_role("heading", name="Check your mail")).to_be_visible()
+    looked_at(elsewhere, "forgot-sent")
+    link = newest_link(client, email)
+    assert link.startswith(f"{WEB}/reset?token=")
+    elsewhere.goto(link)
+    looked_at(elsewhere, "reset")
+    elsewhere.get_by_role("textbox").first.fill(OTHER)
+    elsewhere.get_by_role("button").filter(has_text=re.compile("password", re.IGNORECASE)).last.click()
+    expect(elsewhere.get_by_text("signed out everywhere", exact=False)).to_be_visible()
+    looked_at(elsewhere, "reset-done")
+    elsewhere.goto(link)
+    elsewhere.get_by_role("textbox").first.fill(OTHER)
+    elsewhere.get_by_role("button").filter(has_text=re.compile("password", re.IGNORECASE)).last.click()
+    expect(elsewhere.get_by_text("only the newest works", exact=False)).to_be_visible()
+    elsewhere.context.close()
+    page.reload()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    log_in(page, email, OTHER)
+    page.get_by_role("button", name="Use a recovery code").click()
+    page.get_by_role("textbox").first.fill(recovery[1])
+    page.get_by_role("button", name="Sign in").click()
+    overview(page)
+
+
+def test_sessions_are_ended_and_the_password_is_changed(page: Page, client: httpx.Client) -> None:
+    email = "linus@example.com"
+    confirmed(client, email)
+    body = {"email": email, "password": PASSWORD}
+    tokens = [client.post("/v1/auth/login", json=body).json()["access_token"] for _ in range(3)]
+
+    def status(token: str) -> int:
+        return client.get("/v1/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    log_in(page, email)
+    overview(page)
+    page.goto(f"{WEB}/app/settings/security")
+    ends = page.get_by_role("button", name=re.compile("^End the session"))
+    expect(ends).to_have_count(3)
+    picture(page, "sessions")
+    ends.first.click()
+    expect(ends).to_have_count(2)
+    assert sorted(map(status, tokens)) == [200, 200, 401]
+    page.get_by_role("button", name="End all others").click()
+    expect(page.get_by_text("2 sessions ended.")).to_be_visible()
+    expect(page.get_by_text("You are signed in nowhere else.")).to_be_visible()
+    assert set(map(status, tokens)) == {401}
+
+    page.get_by_label("Current password").fill("not the password of it")
+    page.get_by_label("New password").fill(OTHER)
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_text("This is not your current password.")).to_be_visible()
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_text("Your password is changed.", exact=False)).to_be_visible()
+    assert client.post("/v1/auth/login", json=body).status_code == 401
+    page.reload()
+    expect(page.get_by_role("heading", name="Security", exact=True)).to_be_visible()
+
+
+def test_profile_and_preferences_are_kept(page: Page, client: httpx.Client) -> None:
+    email = "mary@example.com"
+    confirmed(client, email)
+    log_in(page, email)
+    overview(page)
+    page.get_by_role("link", name="Settings").click()
+    expect(page).to_have_url(f"{WEB}/app/settings/profile")
+    page.get_by_label("Name", exact=True).first.fill("Mary")
+    zone = page.get_by_role("combobox", name="Time zone for display")
+    zone.click()
+    zone.fill("Tokyo")
+    page.get_by_role("option").filter(has_text=re.compile("Tokyo")).first.click()
+    page.get_by_role("button", name="Save profile").click()
+    expect(page.get_by_text("Saved")).to_be_visible()
+    looked_at(page, "profile", dark=True)
+    page.get_by_role("link", name="Overview", exact=True).click()
+    expect(page.get_by_text(re.compile("Tokyo")).first).to_be_visible()
+    page.goto(f"{WEB}/app/settings/preferences")
+    page.get_by_role("main").get_by_role("radio", name="Dark").check()
+    page.get_by_role("button", name="Save preferences").click()
+    expect(page.get_by_text("Saved")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    looked_at(page, "preferences")
+    fresh = page.context.browser
+    assert fresh is not None
+    other = fresh.new_context(locale="en-GB").new_page()
+    log_in(other, email)
+    overview(other)
+    expect(other.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    other.context.close()
+
+
+def test_plans_limits_and_prices_say_what_holds_for_the_reader(
+    page: Page, product: Product, client: httpx.Client
+) -> None:
+    page.goto(f"{WEB}/pricing")
+    expect(page.get_by_role("columnheader", name=re.compile("Enterprise"))).to_be_visible()
+    expect(page.get_by_role("link", name="Start with Free Plan")).to_be_visible()
+    looked_at(page, "pricing", dark=True)
+    email = "joan@example.com"
+    confirmed(client, email)
+    log_in(page, email)
+    overview(page)
+    page.get_by_role("link", name="Plans").click()
+    expect(page.get_by_text("Your plan", exact=True)).to_be_visible()
+    expect(page.get_by_text("Ask whoever runs this service to move you to Pro Plan.")).to_be_visible()
+    looked_at(page, "plans")
+    product.feature("user", "set-plan", email, "pro")
+    page.get_by_role("link", name="Limits").click()
+    expect(page.get_by_text("500 in 60 seconds, 500 at once")).to_be_visible()
+    expect(page.get_by_role("meter", name="Jobs")).to_be_visible()
+    looked_at(page, "limits", dark=True)
+
+
+def test_a_portal_link_opens_rooms_and_a_member_switches_accounts(
+    page: Page, product: Product, client: httpx.Client
+) -> None:
+    key = product.feature("key", "create", "host", "--service", "--scope", "accounts:create").split()[0]
+    with httpx.Client(base_url=API, headers={"Authorization": f"Bearer {key}"}) as host:
+        assert host.put("/v1/accounts/acme", json={"name": "Acme Ltd"}).status_code == 200
+        product.feature("account", "set-plan", "external:acme", "pro")
+        page.goto(host.post("/v1/accounts/acme/portal-session").json()["url"])
+        overview(page)
+        expect(page.get_by_text("Pro Plan").first).to_be_visible()
+        page.get_by_role("link", name="Settings").click()
+        expect(page.get_by_text("Your sign-in belongs to the application")).to_be_visible()
+        looked_at(page, "portal-settings")
+        sign_out(page)
+
+        email = "barbara@example.com"
+        confirmed(client, email)
+        tokens = client.post("/v1/auth/login", json={"email": email, "password": PASSWORD}).json()
+        me = client.get("/v1/auth/me", headers={"Authorization": f"Bearer {tokens['access_token']}"}).json()
+        assert host.put(f"/v1/accounts/acme/members/{me['id']}", json={"role": "developer"}).status_code == 200
+        log_in(page, email)
+        overview(page)
+        expect(page.get_by_text("Free Plan").first).to_be_visible()
+        page.get_by_role("button", name=re.compile("^Account")).click()
+        page.get_by_role("radio", name=re.compile("Acme Ltd")).check()
+        expect(page.get_by_text("Pro Plan").first).to_be_visible()
+        looked_at(page, "account-switch")
+        page.reload()
+        expect(page.get_by_text("Pro Plan").first).to_be_visible()
+        # Taken out of the account: back to the own one, not signed out.
+        assert host.delete(f"/v1/accounts/acme/members/{me['id']}").status_code == 200
+        page.reload()
+        expect(page.get_by_text("Free Plan").first).to_be_visible()
