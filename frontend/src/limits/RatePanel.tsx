@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { rateLimitsQuery } from '../api/queries';
 import { texts } from '../texts/en';
 import { formatClock } from '../texts/format';
@@ -13,7 +14,7 @@ export function RatePanel({ reader }: { readonly reader: Reader }) {
   const query = useQuery(rateLimitsQuery);
   const retry = (): void => void query.refetch();
   const words = texts.limits;
-  if (query.isPending) return <Placeholder width="100%" height={120} line={144} />;
+  if (query.isPending) return <RateSkeleton />;
   if (query.data === undefined) {
     return <ErrorNotice error={query.error} title={words.failed} still={words.failedDetail} onRetry={retry} />;
   }
@@ -30,19 +31,49 @@ export function RatePanel({ reader }: { readonly reader: Reader }) {
         />
       )}
       <dl className={classes.limits}>
-        {rateRows(query.data, reader).map((row) => (
-          <div key={row.key} className={classes.limit}>
-            <dt>{row.name}</dt>
-            <dd>
-              <span className={classes.term}>{words.allowed}</span> {row.allowed}
-            </dd>
-            <dd>
-              <span className={classes.term}>{words.left}</span> <strong>{row.left}</strong>
-            </dd>
-            <dd>
-              <span className={classes.term}>{words.full}</span> {row.full}
-            </dd>
-          </div>
+        {rateRows(query.data, reader).map(({ key, ...row }) => (
+          <Limit key={key} {...row} />
+        ))}
+      </dl>
+    </>
+  );
+}
+
+interface LimitProps {
+  readonly name: string;
+  readonly allowed: ReactNode;
+  readonly left: ReactNode;
+  readonly full: ReactNode;
+}
+
+function Limit({ name, allowed, left, full }: LimitProps) {
+  const words = texts.limits;
+  return (
+    <div className={classes.limit}>
+      <dt>{name}</dt>
+      <dd>
+        <span className={classes.term}>{words.allowed}</span> {allowed}
+      </dd>
+      <dd>
+        <span className={classes.term}>{words.left}</span> <strong>{left}</strong>
+      </dd>
+      <dd>
+        <span className={classes.term}>{words.full}</span> {full}
+      </dd>
+    </div>
+  );
+}
+
+/** The usual limits without their numbers, so that nothing moves when those arrive. */
+function RateSkeleton() {
+  const words = texts.limits;
+  const value = <Placeholder width={72} height={16} line={24} />;
+  return (
+    <>
+      <p className={classes.lead}>{words.ratesLead}</p>
+      <dl className={classes.limits} aria-busy="true">
+        {[...Object.values(words.scopes), words.atOnce].map((name) => (
+          <Limit key={name} name={name} allowed={value} left={value} full={value} />
         ))}
       </dl>
     </>

@@ -26,9 +26,7 @@ export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) 
       </thead>
       <tbody>
         <tr>
-          <th scope="row">
-            {texts.plans.price}
-          </th>
+          <th scope="row">{texts.plans.price}</th>
           {plans.map((plan) => (
             <td key={plan.id} className={classes.price}>
               {priceText(plan)}
@@ -37,9 +35,7 @@ export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) 
         </tr>
         {planRows(plans).map((row) => (
           <tr key={row.key}>
-            <th scope="row">
-              {row.label}
-            </th>
+            <th scope="row">{row.label}</th>
             {row.values.map((value, index) => (
               <td key={plans[index]?.id} className={value === texts.plans.no ? classes.no : undefined}>
                 {value}

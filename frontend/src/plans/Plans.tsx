@@ -33,19 +33,39 @@ export function Plans({ query, reader }: PlansProps) {
           onRetry={retry}
         />
       )}
-      {query.data.plans.length === 0 ? <p className={classes.no}>{texts.plans.empty}</p> : <PlanTable plans={query.data.plans} />}
+      {query.data.plans.length === 0 ? (
+        <p className={classes.no}>{texts.plans.empty}</p>
+      ) : (
+        <PlanTable plans={query.data.plans} />
+      )}
     </>
   );
 }
 
-const LINES = 14;
+/** What the usual plans say after their price, which may take two lines as the rate limit does. */
+const USUAL_LINES = [
+  ...Object.keys(texts.meters).map((key) => ({ key, tall: false })),
+  { key: 'rate', tall: true },
+  { key: 'at-once', tall: false },
+  ...Object.keys(texts.plans.features).map((key) => ({ key, tall: false })),
+];
 
+/** Lines as high as those of the table, so that nothing moves when it arrives. */
 function PlansSkeleton() {
   return (
-    <div aria-busy="true">
-      {Array.from({ length: LINES }, (_, line) => (
-        <Placeholder key={line} width="100%" height={20} line={44} />
+    <div className={classes.skeleton} aria-busy="true">
+      <div className={classes.headLine}>
+        <Placeholder width="60%" height={20} line={28} />
+      </div>
+      <div className={classes.tallLine}>
+        <Placeholder width="80%" height={16} line={24} />
+      </div>
+      {USUAL_LINES.map(({ key, tall }) => (
+        <div key={key} className={tall ? classes.tallLine : classes.line}>
+          <Placeholder width="100%" height={16} line={24} />
+        </div>
       ))}
+      <div className={classes.footLine} />
     </div>
   );
 }

@@ -57,6 +57,12 @@ describe('planRows', () => {
     expect(row('feature-sso', [plan({ features: {} }), pro()])?.values).toEqual(['No', 'Yes']);
   });
 
+  it('tells first what more plans have, in whatever order the server names the features', () => {
+    const all = [plan({ features: { sso: false, api_access: true } }), pro({ features: { sso: true, api_access: true } })];
+    const labels = planRows(all).map(({ label }) => label);
+    expect(labels.slice(-2)).toEqual(['API access', 'Single sign-on']);
+  });
+
   it('names a feature that it has no words for by its key', () => {
     expect(row('feature-night_mode', [plan({ features: { night_mode: true } })])?.label).toBe('night mode');
   });

@@ -42,10 +42,11 @@ function rateText(plan: PlanOnSale): string {
   return texts.plans.rateValue(formatCount(rate.requests), formatDuration(rate.per_seconds));
 }
 
-/** Everything that the plans on sale differ in, a line each. */
+/** Everything that the plans on sale differ in, a line each; what more of them have comes first. */
 export function planRows(plans: readonly PlanOnSale[]): PlanRow[] {
   const meters = [...new Set(plans.flatMap((plan) => plan.quotas.map((quota) => quota.meter)))];
   const features = [...new Set(plans.flatMap((plan) => Object.keys(plan.features)))];
+  const contain = (feature: string): number => plans.filter((plan) => plan.features[feature] === true).length;
   return [
     ...meters.map((meter) => quotaRow(meter, plans)),
     { key: 'rate', label: texts.plans.rate, values: plans.map(rateText) },
@@ -54,7 +55,7 @@ export function planRows(plans: readonly PlanOnSale[]): PlanRow[] {
       label: texts.plans.atOnce,
       values: plans.map((plan) => limitText(plan.max_jobs_in_flight, 'job')),
     },
-    ...features.map((feature) => ({
+    ...features.toSorted((one, other) => contain(other) - contain(one)).map((feature) => ({
       key: `feature-${feature}`,
       label: texts.plans.features[feature] ?? feature.replaceAll('_', ' '),
       values: plans.map((plan) => (plan.features[feature] === true ? texts.plans.yes : texts.plans.no)),

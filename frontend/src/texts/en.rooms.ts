@@ -49,7 +49,8 @@ export const roomTexts = {
     heading: 'Limits',
     quotas: 'Quotas',
     rates: 'In a short time',
-    ratesLead: 'How many requests may come close together. Opening this page is a request, too, and counts as one.',
+    ratesLead:
+      'How many requests may come close together. This page asks for its numbers when it is opened and every 15 seconds: each of its own requests counts as one, too.',
     name: 'Limit',
     allowed: 'Allowed',
     left: 'Left now',
