@@ -37,6 +37,7 @@ def serve(
     refuse_development_defaults(settings)
     with held(settings) as server:
         os.environ["DATABASE_URL"] = server.url  # for the processes that are started from here
+        get_settings.cache_clear()  # and for the application, where it runs in this one
         config = uvicorn.Config(
             APPLICATION,
             factory=True,
