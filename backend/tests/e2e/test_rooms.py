@@ -54,7 +54,7 @@ def turn_on(page: Page) -> tuple[pyotp.TOTP, list[str]]:
 
 
 def test_two_factors_recovery_reset_and_sessions(page: Page, client: httpx.Client) -> None:
-    email = "ada@example.com"
+    email = "hedy@example.com"
     confirmed(client, email)
     log_in(page, email)
     overview(page)
