@@ -17,19 +17,21 @@ from backend.core.ids import AccountId, UserId
 from backend.db.session import Database
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.factories.accounts import person
-from backend.tests.factories.users import PASSWORD, sign_in_on
+from backend.tests.factories.users import PASSWORD, QUICK, sign_in_on
 from backend.tests.faults.server import Server
 from backend.tests.http.calls import Headers, bearer
 
 pytestmark = pytest.mark.faults
 
 ROUNDS = 50
-AT_ONCE = 10
+AT_ONCE = 17
 BOUND = 1.0  # seconds, from the commit to the last success
 
 
 @pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+def server(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name, value in QUICK.items():
+        monkeypatch.setenv(name.upper(), str(value))
     started = Server(database_url, tmp_path, processes=4)
     started.start()
     yield started
