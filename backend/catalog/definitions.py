@@ -12,13 +12,22 @@ from feature_platform.core.gcra import RateLimit
 from backend.core.money import Money
 
 MeterKind = Literal["counter", "gauge"]
+Durability = Literal["strict", "allowance"]
 WindowKind = Literal["day", "period", "none"]
 PriceInterval = Literal["month", "year"]
 
 
+# Meters of which each unit must be in the database before it is answered for, whatever a file says.
+STRICT_METERS = frozenset({"jobs", "storage", "compute"})
+
+
 @dataclass(frozen=True, slots=True)
 class MeterDefinition:
-    """Something counted in whole base units. `position` is its place in lists, from 0."""
+    """Something counted in whole base units. `position` is its place in lists, from 0.
+
+    `durability`: "strict" is in the database before the answer; "allowance" is spent in memory from amounts that
+    processes have set aside, and survives the death of a process but not of its disk.
+    """
 
     key: str
     name: str
@@ -26,6 +35,7 @@ class MeterDefinition:
     display_unit: str | None
     kind: MeterKind
     position: int
+    durability: Durability = "strict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,15 @@ def document_hash(document: CatalogDocument) -> str:
             "billing_zone": document.billing_zone,
             "default_plan": document.default_plan,
             "meters": [
-                [meter.position, meter.key, meter.name, meter.unit, meter.display_unit, meter.kind]
+                [
+                    meter.position,
+                    meter.key,
+                    meter.name,
+                    meter.unit,
+                    meter.display_unit,
+                    meter.kind,
+                    meter.durability,
+                ]
                 for meter in document.meters
             ],
             "features": {feature.key: [feature.name, feature.description] for feature in document.features},

@@ -125,6 +125,7 @@ def _catalog_lines(document: CatalogDocument, stored: StoredCatalog) -> Iterator
         yield from _changed(f"meter {meter.key}: name", old_meter.name, meter.name)
         yield from _changed(f"meter {meter.key}: shown in", old_meter.display_unit, meter.display_unit)
         yield from _changed(f"meter {meter.key}: place in lists", old_meter.position, meter.position)
+        yield from _changed(f"meter {meter.key}: durability", old_meter.durability, meter.durability)
     old_features = {feature.key: feature for feature in stored.features}
     for feature in document.features:
         old_feature = old_features.pop(feature.key, None)

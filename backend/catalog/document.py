@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from feature_platform.core.gcra import RateLimit
 
 from backend.catalog.definitions import (
+    STRICT_METERS,
     CatalogDocument,
+    Durability,
     FeatureDefinition,
     MeterDefinition,
     MeterKind,
@@ -38,6 +40,8 @@ MAX_PRICE_MINOR = 2**31 - 1
 
 # The platform itself counts open reservations under this name.
 RESERVED_METERS = frozenset({"jobs_in_flight"})
+# The one meter that is spent in memory unless the file says otherwise: it is counted with every request.
+ALLOWANCE_METER = "api_calls"
 
 _MULTIPLIER = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2})?", re.ASCII)
 _UNIT = re.compile(r"[A-Za-z_]{1,32}", re.ASCII)
@@ -115,6 +119,7 @@ class _Reading:
             name, unit = table.text("name"), table.text("unit")
             kind = table.choice("kind", ("counter", "gauge"))
             display_unit = table.text("display_unit", required=False)
+            durability = _durability(key, kind, table)
             if unit is not None and not _UNIT.fullmatch(unit):
                 table.report("unit", f'a unit is one word of letters, not "{unit}"')
                 unit = None
@@ -122,7 +127,9 @@ class _Reading:
                 table.one_of("display_unit", display_unit, units_of(unit))
             table.finish()
             if name and unit and kind:
-                meters[key] = MeterDefinition(key, name, unit, display_unit, cast(MeterKind, kind), len(meters))
+                meters[key] = MeterDefinition(
+                    key, name, unit, display_unit, cast(MeterKind, kind), len(meters), durability
+                )
         return meters
 
     def _read_features(self) -> list[FeatureDefinition]:
@@ -250,6 +257,17 @@ class _Reading:
             table.report("amount", f"must be from 0 to {Money(MAX_PRICE_MINOR, self._currency)}, not {value}")
             return None
         return money
+
+
+def _durability(key: str, kind: str | None, table: Table) -> Durability:
+    """What the file says, or what suits the meter: API calls are many and cheap, everything else is strict."""
+    said = table.choice("durability", ("strict", "allowance"), required=False)
+    if said == "allowance" and (kind == "gauge" or key in STRICT_METERS):
+        table.report("durability", f"{key} is always strict: each unit must be in the database before the answer")
+        return "strict"
+    if said is None:
+        return "allowance" if key == ALLOWANCE_METER and kind == "counter" else "strict"
+    return cast(Durability, said)
 
 
 def _quota(meter: MeterDefinition, table: Table) -> QuotaDefinition:

@@ -5,7 +5,13 @@ from collections.abc import Iterator, Mapping
 
 from feature_platform.core.gcra import RateLimit
 
-from backend.catalog.definitions import MeterDefinition, PlanDefinition, PriceDefinition, QuotaDefinition
+from backend.catalog.definitions import (
+    STRICT_METERS,
+    MeterDefinition,
+    PlanDefinition,
+    PriceDefinition,
+    QuotaDefinition,
+)
 from backend.catalog.diff import StoredCatalog
 from backend.catalog.document import SCHEMA
 from backend.catalog.units import SPANS, units_of
@@ -40,6 +46,8 @@ def _meter(meter: MeterDefinition) -> Iterator[str]:
     if meter.display_unit is not None:
         yield f"display_unit = {_text(meter.display_unit)}"
     yield f"kind = {_text(meter.kind)}"
+    if meter.kind == "counter" and meter.key not in STRICT_METERS:
+        yield f"durability = {_text(meter.durability)}"
 
 
 def _plan(plan: PlanDefinition, meters: Mapping[str, MeterDefinition], features: list[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from backend.catalog.definitions import (
     CatalogDocument,
+    Durability,
     FeatureDefinition,
     MeterDefinition,
     MeterKind,
@@ -130,12 +131,20 @@ async def read_state(session: ReadSession) -> State | None:
 async def read_meters(session: ReadSession) -> tuple[MeterDefinition, ...]:
     """All meters, in order of position."""
     rows = await session.execute(
-        select(Meter.key, Meter.name, Meter.unit, Meter.display_unit, Meter.kind, Meter.position).order_by(
-            Meter.position, Meter.key
-        )
+        select(
+            Meter.key, Meter.name, Meter.unit, Meter.display_unit, Meter.kind, Meter.position, Meter.durability
+        ).order_by(Meter.position, Meter.key)
     )
     return tuple(
-        MeterDefinition(row.key, row.name, row.unit, row.display_unit, cast(MeterKind, row.kind), row.position)
+        MeterDefinition(
+            row.key,
+            row.name,
+            row.unit,
+            row.display_unit,
+            cast(MeterKind, row.kind),
+            row.position,
+            cast(Durability, row.durability),
+        )
         for row in rows
     )
 
@@ -158,7 +167,12 @@ async def read_version(session: ReadSession, *, version_id: UUID) -> VersionRow:
 async def write_meters(session: SystemSession, meters: Iterable[MeterDefinition]) -> None:
     """Makes the meters what they are in the file; a row that is right already is not touched."""
     for meter in meters:
-        shown = {"name": meter.name, "display_unit": meter.display_unit, "position": meter.position}
+        shown = {
+            "name": meter.name,
+            "display_unit": meter.display_unit,
+            "position": meter.position,
+            "durability": meter.durability,
+        }
         await session.execute(
             upsert(Meter)
             .values(key=meter.key, unit=meter.unit, kind=meter.kind, **shown)

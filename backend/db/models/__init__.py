@@ -2,10 +2,12 @@
 
 from backend.db.models.account import Account
 from backend.db.models.account_member import AccountMember
+from backend.db.models.allowance import Allowance
 from backend.db.models.api_key import ApiKey
 from backend.db.models.catalog_state import CatalogState
 from backend.db.models.email_verification import EmailVerification
 from backend.db.models.idempotency_key import IdempotencyKey
+from backend.db.models.journal_position import JournalPosition
 from backend.db.models.meter import Meter
 from backend.db.models.meter_usage import MeterUsage
 from backend.db.models.outbox_message import OutboxMessage
@@ -37,10 +39,12 @@ from backend.db.models.user_usage import UserUsage
 __all__ = [
     "Account",
     "AccountMember",
+    "Allowance",
     "ApiKey",
     "CatalogState",
     "EmailVerification",
     "IdempotencyKey",
+    "JournalPosition",
     "Meter",
     "MeterUsage",
     "OutboxMessage",
