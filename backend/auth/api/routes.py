@@ -121,9 +121,12 @@ async def use_portal_link(
 async def refresh(
     service: Auth, web: WebClient, response: Response, now: Now, body: RefreshBody, cookie: RefreshCookie = None
 ) -> TokenAnswer:
-    """The next pair of tokens. Each refresh token is good once; a retry within ten seconds gets the same pair."""
+    """The next pair of tokens. Each refresh token is good once; a retry within ten seconds gets the same pair.
+
+    The cookie of the web app, which its tabs share, changes at most once in ten seconds.
+    """
     presented = web.presented(body.refresh_token, cookie)
-    return web.answer(response, await service.refresh(refresh_token=presented, now=now))
+    return web.answer(response, await service.refresh(refresh_token=presented, shared=web.is_web, now=now))
 
 
 @router.post("/logout", responses=problem_responses(Unauthenticated, ScopeMissing))

@@ -113,10 +113,10 @@ class AuthService:
             )
             return await self._complete(session, user_id, Device(user_agent, address), now)
 
-    async def refresh(self, *, refresh_token: str, now: datetime) -> TokenPair:
+    async def refresh(self, *, refresh_token: str, shared: bool = False, now: datetime) -> TokenPair:
         """The next pair of tokens; see `Sessions.refresh`. Raises RefreshRefused."""
         async with self._database.system() as session:
-            return await self._sessions.refresh(session, presented=refresh_token, now=now)
+            return await self._sessions.refresh(session, presented=refresh_token, shared=shared, now=now)
 
     async def logout(self, *, session_id: UUID, now: datetime) -> None:
         """Ends the session that asks for it, at once and everywhere."""

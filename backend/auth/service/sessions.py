@@ -18,7 +18,7 @@ from backend.security.errors import TokenInvalid
 from backend.security.jwt_service import JwtService
 from backend.security.tokens import RefreshToken
 
-# A lost answer, or two tabs: the direct parent gets the same successor again.
+# A lost answer, or two tabs: the direct parent gets the same successor again. What tabs share lives as long at least.
 GRACE = timedelta(seconds=10)
 
 
@@ -86,10 +86,15 @@ class Sessions:
             expires_at=now + self._lifetime,
         )
 
-    async def refresh(self, session: SystemSession, *, presented: str, now: datetime) -> TokenPair:
+    async def refresh(
+        self, session: SystemSession, *, presented: str, shared: bool = False, now: datetime
+    ) -> TokenPair:
         """The next pair. The direct parent of the newest token gets the same pair again for ten seconds.
 
-        Any other spent token means that somebody has a copy: the family is revoked. Raises RefreshRefused.
+        Any other spent token means that somebody has a copy: the family is revoked. `shared` is for the cookie of a
+        browser, whose tabs ask one by one, each with what is in the jar at that moment, and whose answers overtake
+        one another: a token that came out of a refresh less than ten seconds ago stays the newest, so whatever a tab
+        of theirs still sends or stores is the newest or its direct parent. Raises RefreshRefused.
         """
         try:
             token = RefreshToken.parse(presented)
@@ -100,6 +105,8 @@ class Sessions:
             raise _refused()
         continuing = self._jwt.chain_keys[0]
         if token.generation == row.generation and token.hash == row.refresh_hash:
+            if shared and token.generation > 0 and now - row.rotated_at <= GRACE:
+                return self._pair(row, token, now)
             successor = token.successor(continuing)
             row.refresh_hash, row.generation, row.rotated_at = successor.hash, successor.generation, now
             row.last_seen_at, row.expires_at = now, now + self._lifetime

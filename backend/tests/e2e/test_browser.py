@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.tests.e2e.product import WEB, Product
-from backend.tests.e2e.screens import PASSWORD, ensure_accessible, picture, sign_up
+from backend.tests.e2e.screens import PASSWORD, confirmed, ensure_accessible, log_in, overview, picture, sign_up
 
 pytestmark = pytest.mark.browser
 
@@ -63,3 +63,18 @@ def test_the_development_mailbox_is_a_page(page: Page, client: httpx.Client) -> 
     expect(page.get_by_role("heading", name="Confirm your e-mail address")).to_be_visible()
     ensure_accessible(page)
     picture(page, "mailbox")
+
+
+def test_tabs_of_one_browser_that_are_loaded_at_once_stay_signed_in(page: Page, client: httpx.Client) -> None:
+    confirmed(client, "tabs@example.com")
+    log_in(page, "tabs@example.com")
+    overview(page)
+    tabs = [page, *(page.context.new_page() for _ in range(4))]
+    for _ in range(2):
+        for tab in tabs:
+            tab.goto(f"{WEB}/app", wait_until="commit")  # each renews by itself as soon as its scripts run
+        for tab in tabs:
+            heading = tab.get_by_role("heading", name="Overview", exact=True)
+            expect(heading).to_be_visible(timeout=30_000)  # the development server sends each tab all modules
+    for tab in tabs[1:]:
+        tab.close()

@@ -172,6 +172,28 @@ async def test_the_direct_parent_is_answered_again_for_ten_seconds(
     problem(await refresh(client, successors.pop()), 401, "refresh_refused")
 
 
+async def test_the_cookie_changes_once_in_ten_seconds_for_its_tabs_ask_in_any_order(
+    client: httpx.AsyncClient, clock: ManualClock
+) -> None:
+    async def tab(sent: str) -> str:
+        client.cookies.clear()
+        answer = await client.post("/v1/auth/refresh", json={"refresh_token": sent}, headers=WEB)
+        assert answer.status_code == 200, answer.text
+        return answer.cookies["feature_refresh"]
+
+    first = (await signed_up(client, EMAIL))["refresh_token"]
+    second = await tab(first)
+    assert second != first
+    clock.advance(timedelta(seconds=5))
+    assert [await tab(sent) for sent in (second, first, second)] == [second] * 3
+    clock.advance(timedelta(seconds=6))
+    third = await tab(second)
+    assert third not in (first, second)
+    assert await tab(second) == third
+    problem(await client.post("/v1/auth/refresh", json={"refresh_token": first}, headers=WEB), 401, "refresh_refused")
+    problem(await client.post("/v1/auth/refresh", json={"refresh_token": third}, headers=WEB), 401, "refresh_refused")
+
+
 async def test_a_made_up_token_ends_nobodys_session(client: httpx.AsyncClient) -> None:
     pair = await signed_up(client, EMAIL)
     session, generation, secret, seal = pair["refresh_token"].split(".")

@@ -1,6 +1,7 @@
 """Many at once: tabs that refresh together, a burst of sign-ins beside other work."""
 
 import asyncio
+import random
 import statistics
 import time
 from collections import Counter
@@ -47,6 +48,47 @@ async def refresh_rounds(client: httpx.AsyncClient, clock: ManualClock) -> None:
     access = answers[0].json()["access_token"]
     sessions = (await client.get("/v1/auth/sessions", headers=bearer(access))).json()["items"]
     assert len(sessions) == 1, "one family"
+
+
+class Browser:
+    """Tabs that share a jar of cookies: each sends what is there when it asks; the last answer to arrive stays."""
+
+    def __init__(self, client: httpx.AsyncClient, token: str, seed: int) -> None:
+        self._client = client
+        self._random = random.Random(seed)
+        self.token = token
+
+    async def ask(self) -> int:
+        """One tab notices some time that its access token is over."""
+        await self._wait(0.06)
+        sent = self.token
+        await self._wait(0.03)
+        answer = await refresh(self._client, sent)
+        await self._wait(0.03)  # answers overtake one another
+        if answer.status_code == 200:
+            self.token = answer.cookies["feature_refresh"]
+        return answer.status_code
+
+    async def _wait(self, most: float) -> None:
+        await asyncio.sleep(self._random.random() * most)
+
+
+async def test_twenty_tabs_of_one_browser_that_each_refresh_in_their_own_time_stay_signed_in(
+    running: RunningApp, clock: ManualClock
+) -> None:
+    async with running(rate_limit_allowlist="192.0.2.1") as app, client_of(app) as client:
+        pair = await signed_up(client, "ada@example.com")
+        browser, seen = Browser(client, str(pair["refresh_token"]), seed=1), set()
+        for _ in range(ROUNDS):
+            seen.add(browser.token)
+            answers = await asyncio.gather(*(browser.ask() for _ in range(TABS)))
+            assert Counter(answers) == {200: TABS}
+            clock.advance(timedelta(seconds=400))
+        assert len(seen) == ROUNDS, "the token went on in every round"
+        spent = (seen - {browser.token}).pop()
+        refused = await refresh(client, spent)
+        assert refused.status_code == 401, "a copy of a spent token is still noticed"
+        assert (await refresh(client, browser.token)).status_code == 401
 
 
 def resident() -> int:

@@ -240,6 +240,8 @@ export interface paths {
         /**
          * Refresh
          * @description The next pair of tokens. Each refresh token is good once; a retry within ten seconds gets the same pair.
+         *
+         *     The cookie of the web app, which its tabs share, changes at most once in ten seconds.
          */
         post: operations["refresh_v1_auth_refresh_post"];
         delete?: never;

@@ -1,5 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
-import { Session } from './session';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { oneTabAtATime, Session } from './session';
 
 function deferred<T>() {
   let resolve!: (value: T) => void;
@@ -74,5 +74,78 @@ describe('Session', () => {
     stop();
     session.signIn('c');
     expect(listener).toHaveBeenCalledTimes(3);
+  });
+});
+
+/** Locks as a browser has them: one after another, in the order in which they are asked for. */
+function browserLocks() {
+  let last: Promise<unknown> = Promise.resolve();
+  const names: string[] = [];
+  return {
+    names,
+    request(name: string, options: { signal: AbortSignal }, work: () => Promise<unknown>) {
+      names.push(name);
+      const before = last;
+      const aborted = new Promise((_, reject) => {
+        options.signal.addEventListener('abort', () => {
+          reject(options.signal.reason as Error);
+        });
+      });
+      const mine = Promise.race([before, aborted]).then(work);
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+  };
+}
+
+describe('Tabs of one browser', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+
+  it('renew one after another, each with the cookie of the one before', async () => {
+    const locks = browserLocks();
+    vi.stubGlobal('navigator', { locks });
+    let cookie = 0;
+    let under = 0;
+    const renew = async () => {
+      const sent = cookie;
+      under += 1;
+      expect(under).toBe(1);
+      await Promise.resolve();
+      expect(sent).toBe(cookie);
+      cookie += 1;
+      under -= 1;
+      return `token ${String(cookie)}`;
+    };
+    const tabs = Array.from({ length: 20 }, () => new Session(renew));
+    const tokens = await Promise.all(tabs.map((tab) => tab.renew()));
+    expect(new Set(tokens).size).toBe(20);
+    expect(new Set(locks.names)).toEqual(new Set(['feature-refresh']));
+  });
+
+  it('renew without a lock where the browser has none', async () => {
+    vi.stubGlobal('navigator', {});
+    expect(await oneTabAtATime(() => Promise.resolve('fresh'))).toBe('fresh');
+  });
+
+  it('wait for a tab that hangs for a while only', async () => {
+    vi.stubGlobal('navigator', { locks: browserLocks() });
+    const patience = new AbortController();
+    vi.spyOn(AbortSignal, 'timeout').mockReturnValue(patience.signal);
+    void oneTabAtATime(() => new Promise(() => undefined));
+    await Promise.resolve();
+    const waiting = oneTabAtATime(() => Promise.resolve('fresh'));
+    patience.abort(new Error('patience is over'));
+    expect(await waiting).toBe('fresh');
+  });
+
+  it('do not ask twice when the renewal itself fails', async () => {
+    vi.stubGlobal('navigator', { locks: browserLocks() });
+    const renew = vi.fn<() => Promise<string | null>>().mockRejectedValue(new Error('no network'));
+    await expect(oneTabAtATime(renew)).rejects.toThrow('no network');
+    expect(renew).toHaveBeenCalledTimes(1);
   });
 });

@@ -3,6 +3,32 @@ export type SessionStatus = 'unknown' | 'signed-in' | 'signed-out';
 /** Asks for a new access token with the httpOnly cookie: the token, or null when the session is over. */
 export type Renew = () => Promise<string | null>;
 
+/** Runs a piece of work when no other tab of this browser runs one. */
+export type OneByOne = <T>(work: () => Promise<T>) => Promise<T>;
+
+const LOCK = 'feature-refresh';
+const PATIENCE_MS = 5_000;
+
+/**
+ * Tabs share one cookie, so they renew one after another, each with the cookie that the one before it left. A browser
+ * without locks, or a tab that holds one without end, keeps nobody from renewing: the server puts up with both.
+ */
+export async function oneTabAtATime<T>(work: () => Promise<T>): Promise<T> {
+  // Not there in a page that came over http from another machine.
+  const locks = (navigator as Partial<Navigator>).locks;
+  if (!locks) return work();
+  const turn = { began: false };
+  try {
+    return await locks.request(LOCK, { signal: AbortSignal.timeout(PATIENCE_MS) }, () => {
+      turn.began = true;
+      return work();
+    });
+  } catch (error) {
+    if (turn.began) throw error;
+    return work();
+  }
+}
+
 /**
  * Who is signed in, as far as this page knows. The access token lives here, in memory, and nowhere else; the
  * refresh token is a cookie that scripts cannot read. Only a refused renewal or a sign-out ends the session.
@@ -15,9 +41,11 @@ export class Session {
   #generation = 0;
   readonly #listeners = new Set<() => void>();
   readonly #renew: Renew;
+  readonly #oneByOne: OneByOne;
 
-  constructor(renew: Renew) {
+  constructor(renew: Renew, oneByOne: OneByOne = oneTabAtATime) {
     this.#renew = renew;
+    this.#oneByOne = oneByOne;
   }
 
   get token(): string | null {
@@ -65,7 +93,7 @@ export class Session {
 
   async #renewOnce(): Promise<string | null> {
     const generation = this.#generation;
-    const token = await this.#renew();
+    const token = await this.#oneByOne(this.#renew);
     if (generation !== this.#generation) return this.#token;
     this.#become(token === null ? 'signed-out' : 'signed-in', token);
     return token;
