@@ -141,6 +141,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         app.state.passwords.close()
+        await app.state.engine.close()
         await app.state.database.close()
 
 

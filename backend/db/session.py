@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,6 +25,12 @@ _BEGIN = text(
 _BEGIN_READ = text(
     "SELECT set_config('role', 'feature_app', true), set_config('feature.scope', :scope, true),"
     " set_config('feature.account_id', :account, true), set_config('transaction_read_only', 'on', true)"
+)
+
+# The same for whoever speaks to the driver itself.
+SCOPE_SYSTEM = (
+    "SELECT set_config('role', 'feature_app', true), set_config('feature.scope', 'system', true),"
+    " set_config('feature.account_id', '', true)"
 )
 
 
@@ -112,6 +119,7 @@ def driver_url(url: str) -> str:
 
 
 # Errors that mean "the database does not answer in time": 503, never 500.
+_UNAVAILABLE_STATES = frozenset({"08", "53", "57", "55", "40"})
 UNAVAILABLE: tuple[type[Exception], ...] = (PoolTimeout, DBAPIError)
 
 
@@ -122,4 +130,11 @@ def is_unavailable(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or state is None or state[:2] in {"08", "53", "57", "55", "40"}
+    return error.connection_invalidated or state is None or state[:2] in _UNAVAILABLE_STATES
+
+
+def is_driver_unavailable(error: psycopg.Error) -> bool:
+    """The same, of an error of the driver that went through no engine."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate[:2] in _UNAVAILABLE_STATES

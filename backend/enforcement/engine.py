@@ -22,12 +22,13 @@ from backend.core.ids import AccountId
 from backend.db.session import AccountSession, Database, ReadSession, is_unavailable
 from backend.enforcement.decide import Ask, Refused, ask, granted, judge, refused
 from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
+from backend.enforcement.group import Changed, GroupCommit, Refusal, Wish
 from backend.subscription.entitlements import Entitlements, resolve
 from backend.subscription.repository import read_version
 from backend.usage.errors import IdempotencyConflict
 from backend.usage.holds import expire_due, is_any_due, seconds_until_a_slot
-from backend.usage.model import JOBS_IN_FLIGHT, Cost, Counter, Identity, Source, Spent
-from backend.usage.repository import CounterKey, first_result, lock_counters, read_counters, spend
+from backend.usage.model import JOBS_IN_FLIGHT, Counter, FirstResult, Identity, Source
+from backend.usage.repository import CounterKey, lock_counters, read_counters
 
 # An account changes rarely; that it does so this often within one request means that something is wrong.
 _MOST_ATTEMPTS = 5
@@ -82,6 +83,10 @@ class Engine:
         self.database = database
         self.catalogs = catalogs
         self.upgrade_url = upgrade_url
+        self._group = GroupCommit(database.url)
+
+    async def close(self) -> None:
+        await self._group.close()
 
     async def check(self, caller: Caller, *, meter: str, amount: int) -> Outcome:
         """What `consume` would answer now. Spends nothing."""
@@ -113,16 +118,18 @@ class Engine:
         identity = Identity.of(caller.account_id, idempotency_key, content) if idempotency_key else None
 
         async def attempt(known: Entitlements | None) -> Outcome | Repeated:
-            async with self.transaction(caller.account_id) as session:
-                entitlements = known or await self.entitlements(session, caller)
-                wish = ask(entitlements, meter=meter, amount=amount)
-                counters = await self.lock(session, entitlements, wish)
-                found = judge(wish, counters)
-                if found is None:
-                    return await self._spend(session, caller, entitlements, wish, counters, identity)
-                # An identity that has spent gets its first answer, whatever is left now.
-                first = await self._first(session, identity) if identity else None
-                return first or await self.refuse(session, entitlements, wish, found)
+            entitlements = known or await self.fresh_entitlements(caller)
+            wish = ask(entitlements, meter=meter, amount=amount)
+            answer = await self._group.spend(Wish(entitlements, wish, caller.by, identity, caller.now))
+            if isinstance(answer, Refusal):
+                async with self.database.read(caller.account_id) as session:
+                    found = Refused("quota_exceeded", wish.cost, answer.counter)
+                    return await self.refuse(session, entitlements, wish, found)
+            if isinstance(answer, FirstResult):
+                return repeated(identity, answer)
+            if isinstance(answer, Changed):
+                raise Stale
+            return Outcome(answer, entitlements, wish)
 
         return await self.persist(caller, attempt)
 
@@ -140,6 +147,11 @@ class Engine:
         raise Unavailable(
             "The account changes too often; nothing was spent. Repeat the request.", headers={"Retry-After": "1"}
         )
+
+    async def fresh_entitlements(self, caller: Caller) -> Entitlements:
+        """As `entitlements`, in a transaction of its own."""
+        async with self.database.read(caller.account_id) as session:
+            return await self.entitlements(session, caller)
 
     async def entitlements(self, session: ReadSession, caller: Caller) -> Entitlements:
         """What the account may do. Raises AccountUnknown, AccountSuspended."""
@@ -183,39 +195,6 @@ class Engine:
         decision = refused(entitlements, wish, found, upgrade_url=self.upgrade_url, slot_in=slot_in)
         return Outcome(decision, entitlements, wish)
 
-    async def _spend(
-        self,
-        session: AccountSession,
-        caller: Caller,
-        entitlements: Entitlements,
-        wish: Ask,
-        counters: Mapping[CounterKey, Counter],
-        identity: Identity | None,
-    ) -> Outcome | Repeated:
-        counter = counters[(wish.cost.meter, wish.cost.window.start)]
-        applied = max(wish.amount, -counter.used)
-        decision = granted(entitlements, wish.cost, counter, used=applied, held=0)
-        spent = await spend(
-            session,
-            scope=entitlements.scope,
-            version=entitlements.account.version,
-            costs=[Cost(wish.cost.meter, wish.cost.window, applied, wish.cost.limit)],
-            source="consume",
-            by=caller.by,
-            identity=identity,
-            result=decision.to_json() if identity else None,
-            occurred_at=entitlements.now,
-            now=caller.now,
-        )
-        if spent is Spent.STALE:
-            raise Stale
-        if spent is Spent.DUPLICATE:
-            assert identity is not None
-            first = await self._first(session, identity)
-            assert first is not None
-            return first
-        return Outcome(decision, entitlements, wish)
-
     async def lock(
         self, session: AccountSession, entitlements: Entitlements, wish: Ask
     ) -> Mapping[CounterKey, Counter]:
@@ -223,12 +202,12 @@ class Engine:
         wanted = [(cost.meter, cost.window) for cost in wish.costs]
         return await lock_counters(session, account_id=entitlements.account.id, wanted=wanted)
 
-    async def _first(self, session: ReadSession, identity: Identity) -> Repeated | None:
-        first = await first_result(session, digest=identity.digest)
-        if first is None:
-            return None
-        if first.content_hash != identity.content_hash:
-            raise IdempotencyConflict(
-                f"{identity.external_id[:80]!r} has counted another meter, amount or properties. Use a new key."
-            )
-        return Repeated(first.result)
+
+def repeated(identity: Identity | None, first: FirstResult) -> Repeated:
+    """The first answer under an identity. Raises IdempotencyConflict where it was for something else."""
+    assert identity is not None
+    if first.content_hash != identity.content_hash:
+        raise IdempotencyConflict(
+            f"{identity.external_id[:80]!r} has counted another meter, amount or properties. Use a new key."
+        )
+    return Repeated(first.result)

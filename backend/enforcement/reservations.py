@@ -14,7 +14,7 @@ from backend.enforcement.engine import Caller, Engine, Outcome, Stale
 from backend.subscription.entitlements import Entitlements
 from backend.usage.errors import ReservationSettled, ReservationUnknown
 from backend.usage.holds import Hold, extend_hold, get_hold, lock_hold, open_hold, settle_hold
-from backend.usage.model import MAX_AMOUNT, Cost, Counter, Scope, Spent
+from backend.usage.model import MAX_AMOUNT, Cost, Counter, Scope
 from backend.usage.repository import spend, uncounted_event
 
 MAX_TTL_SECONDS = 86_400
@@ -178,19 +178,17 @@ async def _count(
 
 
 async def _write(session: AccountSession, caller: Caller, entitlements: Entitlements, hold: Hold, counted: int) -> None:
-    spent = await spend(
+    is_current = await spend(
         session,
         scope=Scope(hold.account_id, entitlements.account.owner_user_id, hold.period_start, hold.period_end),
         version=entitlements.account.version,
         costs=[Cost(hold.meter, hold.window, counted, None)],
         source="reservation",
         by=caller.by,
-        identity=None,
-        result=None,
         occurred_at=entitlements.now,
         now=caller.now,
     )
-    if spent is Spent.STALE:
+    if not is_current:
         raise Stale
 
 

@@ -126,8 +126,6 @@ async def increment_usage(
             costs=[Cost(meter, window, applied, None)],
             source="ingest",
             by=Source(subject=str(user_id)),
-            identity=None,
-            result=None,
             occurred_at=found.now,
             now=now,
         )

@@ -1,7 +1,7 @@
 """The engine against PostgreSQL: exact under concurrency, once per identity, whole or not at all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -26,8 +26,10 @@ Spend = Callable[..., Awaitable[Outcome | Repeated]]
 
 
 @pytest.fixture
-def engine(database: Database) -> Engine:
-    return Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+async def engine(database: Database) -> AsyncIterator[Engine]:
+    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Reservations: set aside, settled once, given back once."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -23,8 +24,10 @@ from backend.usage.model import Source
 
 
 @pytest.fixture
-def engine(database: Database) -> Engine:
-    return Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+async def engine(database: Database) -> AsyncIterator[Engine]:
+    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+    yield made
+    await made.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Expired reservations come back by themselves, account by account."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -17,8 +18,10 @@ from backend.usage.tasks import expire_holds
 
 
 @pytest.fixture
-def engine(database: Database) -> Engine:
-    return Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+async def engine(database: Database) -> AsyncIterator[Engine]:
+    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+    yield made
+    await made.close()
 
 
 async def people(database: Database, number: int) -> list[Person]:

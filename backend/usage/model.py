@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
@@ -109,15 +108,9 @@ class Identity:
             external_id=external_id,
         )
 
-
-class Spent(Enum):
-    """What became of an attempt to spend."""
-
-    SPENT = auto()
-    DUPLICATE = auto()
-    """The identity has spent before; nothing changed."""
-    STALE = auto()
-    """The account has changed since its limits were read; nothing changed."""
+    def is_same(self, other: "Identity") -> bool:
+        """Whether the two are repetitions of one spend, and not two things under one id."""
+        return self.content_hash == other.content_hash
 
 
 @dataclass(frozen=True, slots=True)

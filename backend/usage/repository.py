@@ -1,7 +1,7 @@
 """The SQL of counting. Whoever changes a counter locks its row first, rows in primary key order."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,11 +21,8 @@ from backend.usage.model import (
     STORAGE,
     Cost,
     Counter,
-    FirstResult,
-    Identity,
     Scope,
     Source,
-    Spent,
     Window,
 )
 
@@ -56,24 +53,15 @@ _LOCK = text(f"""
     FOR UPDATE OF u
 """)
 
-# Identity, counters, events and the record of the period in one statement: all of it or nothing. The rows of the
-# counters are locked by the caller, so the amounts are final; a duplicate identity makes every other part empty, and
-# so does an account that has changed since its limits were read.
+# Counters, events and the record of the period in one statement: all of it or nothing. The rows of the counters are
+# locked by the caller, so the amounts are final; an account that has changed since its limits were read makes every
+# other part empty.
 _SPEND = text("""
     WITH present AS (
         SELECT 1 FROM accounts
         WHERE id = :account_id AND (CAST(:version AS bigint) IS NULL OR version = CAST(:version AS bigint))
-    ), identity AS (
-        INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, result, recorded_at)
-        SELECT CAST(:digest AS bytea), :account_id, CAST(:content_hash AS bytea), :event_id,
-            CAST(:result AS jsonb), :now
-        FROM present WHERE CAST(:digest AS bytea) IS NOT NULL
-        ON CONFLICT (digest) DO NOTHING
-        RETURNING 1
-    ), granted AS (
-        SELECT 1 FROM present WHERE CAST(:digest AS bytea) IS NULL OR EXISTS (SELECT FROM identity)
-    ), cost AS (
-        SELECT cost.* FROM granted, unnest(
+), cost AS (
+        SELECT cost.* FROM present, unnest(
             CAST(:meters AS text[]), CAST(:starts AS timestamptz[]), CAST(:amounts AS bigint[]), CAST(:ids AS uuid[])
         ) AS cost (meter, window_start, amount, event_id)
     ), spent AS (
@@ -82,9 +70,9 @@ _SPEND = text("""
         RETURNING u.meter, u.window_start, u.used, cost.amount
     ), event AS (
         INSERT INTO usage_events (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
-            window_start, key_id, subject, external_id, properties)
+            window_start, key_id, subject, properties)
         SELECT :account_id, cost.event_id, :now, cost.meter, cost.amount, :source, true, :occurred_at,
-            cost.window_start, :key_id, :subject, :external_id, CAST(:properties AS jsonb)
+            cost.window_start, :key_id, :subject, CAST(:properties AS jsonb)
         FROM cost
     ), recorded AS (
         INSERT INTO user_usage AS record (id, user_id, account_id, period_start, period_end,
@@ -115,10 +103,8 @@ _SPEND = text("""
                 THEN excluded.compute_minutes ELSE record.compute_minutes END,
             updated_at = now()
     )
-    SELECT EXISTS (SELECT FROM spent) AS has_spent, EXISTS (SELECT FROM present) AS is_current
+    SELECT EXISTS (SELECT FROM spent)
 """)
-
-_FIRST_RESULT = text("SELECT content_hash, result FROM usage_event_keys WHERE digest = :digest")
 
 _MOVE = text("""
     UPDATE meter_usage u
@@ -184,18 +170,15 @@ async def spend(
     costs: Sequence[Cost],
     source: str,
     by: Source,
-    identity: Identity | None,
-    result: Mapping[str, Any] | None,
     occurred_at: datetime,
     now: datetime,
-) -> Spent:
+) -> bool:
     """Writes amounts that the caller has checked under lock, if the account still has the `version` whose limits
-    were checked; None counts a fact, whatever the limits.
+    were checked; None counts a fact, whatever the limits. False: it has not, and nothing was written.
 
     `occurred_at` is by the account's clock, `now` (when it was recorded) by the system's.
     """
-    ids = [uuid7() for _ in costs]
-    found = await session.execute(
+    found = await session.scalar(
         _SPEND,
         {
             "account_id": scope.account_id,
@@ -207,12 +190,7 @@ async def spend(
             "meters": [cost.meter for cost in costs],
             "starts": [cost.window.start for cost in costs],
             "amounts": [cost.amount for cost in costs],
-            "ids": ids,
-            "event_id": ids[0],
-            "digest": identity.digest if identity else None,
-            "content_hash": identity.content_hash if identity else None,
-            "external_id": identity.external_id if identity else None,
-            "result": json.dumps(dict(result)) if result is not None else None,
+            "ids": [uuid7() for _ in costs],
             "source": source,
             "key_id": by.key_id,
             "subject": by.subject,
@@ -222,16 +200,7 @@ async def spend(
             **_NAMES,
         },
     )
-    row = found.one()
-    if row.has_spent:
-        return Spent.SPENT
-    return Spent.DUPLICATE if row.is_current else Spent.STALE
-
-
-async def first_result(session: ReadSession, *, digest: bytes) -> FirstResult | None:
-    """What the first spend under an identity answered, if there was one."""
-    row = (await session.execute(_FIRST_RESULT, {"digest": digest})).one_or_none()
-    return None if row is None else FirstResult(bytes(row.content_hash), row.result or {})
+    return bool(found)
 
 
 async def move(

@@ -209,6 +209,7 @@ def _prove(url: str, *, examples: int, steps: int) -> None:
             ),
         )
     finally:
+        loop.run_until_complete(Model.engine.close())
         loop.run_until_complete(database.close())
         loop.close()
 

@@ -1,0 +1,264 @@
+"""Group commit: spends that arrive together share a transaction, each still durable before its answer.
+
+While one batch is being written the next one gathers. The counters of all its accounts are locked in order; then the
+spends are decided one after the other in the order in which they came, each against what those before it left; then
+they are written and committed at once. A batch that fails fails those that wait for it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+from feature_platform.core.decision import Decision
+
+from backend.core.errors import Unavailable
+from backend.core.ids import uuid7
+from backend.db.session import is_driver_unavailable
+from backend.enforcement.decide import Ask, granted
+from backend.enforcement.errors import OutcomeUnknown
+from backend.subscription.entitlements import Entitlements
+from backend.usage.batch import BatchConnection, CounterOf, Item, Locked
+from backend.usage.model import Counter, FirstResult, Identity, Source, Window
+
+MOST_IN_A_BATCH = 512
+# A batch is decided and written anew when identities turn out to be taken; more often than this it is not.
+_MOST_ROUNDS = 4
+# How long, and how often, an end that was not heard of is asked for.
+_STATUS_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """It did not fit, and this is the counter that it was judged by."""
+
+    counter: Counter
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The account has changed since its limits were read; nothing was spent."""
+
+
+Answer = Decision | Refusal | FirstResult | Changed
+
+
+@dataclass(slots=True, eq=False)
+class Wish:
+    """One spend that waits for its batch."""
+
+    entitlements: Entitlements
+    ask: Ask
+    by: Source
+    identity: Identity | None
+    now: datetime
+    answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    event_id: UUID = field(default_factory=uuid7)
+
+    @property
+    def key(self) -> CounterOf:
+        return self.entitlements.account.id, self.ask.cost.meter, self.ask.cost.window.start
+
+    def settle(self, answer: Answer) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class GroupCommit:
+    """One for a process, with a connection of its own. The task lives while there is something to write."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._queue: deque[Wish] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: BatchConnection | None = None
+
+    async def spend(self, wish: Wish) -> Answer:
+        """The decision of a spend that is durable; a refusal; the first result of its identity; or `Changed`.
+
+        Raises OutcomeUnknown, and what the driver raises where the database does not answer.
+        """
+        self._queue.append(wish)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drain(), name="group commit")
+        return await wish.answer
+
+    async def close(self) -> None:
+        """Lets the batch under way end."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _drain(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_IN_A_BATCH))]
+            try:
+                await self._write(batch)
+            except BaseException as error:
+                for wish in batch:
+                    wish.fail(_translated(error))
+                if not isinstance(error, Exception):
+                    raise
+
+    async def _write(self, batch: list[Wish]) -> None:
+        """Every wish is settled, or the exception is for all that are not."""
+        waiting = batch
+        for _ in range(_MOST_ROUNDS):
+            waiting = await self._round(waiting)
+            if not waiting:
+                return
+        raise Unavailable("Too many equal requests at once; repeat it.", headers={"Retry-After": "1"})
+
+    async def _round(self, batch: list[Wish]) -> list[Wish]:
+        """One transaction; those that have to be decided anew come back."""
+        wishes, twins = _without_twins(batch)
+        connection = await self._ready()
+        wanted: dict[CounterOf, Window] = {wish.key: wish.ask.cost.window for wish in wishes}
+        digests = [wish.identity.digest for wish in wishes if wish.identity]
+        async with connection.transaction():
+            locked = await connection.lock(wanted, digests)
+            decided = _decide(wishes, locked)
+            if not decided.items:
+                await connection.undo()
+                return [*decided.settle(set()), *_settle_twins(twins)]
+            try:
+                counted = await connection.write(list(decided.items.values()))
+            except psycopg.Error as error:
+                if not connection.is_broken:
+                    raise
+                counted = await self._counted_after_all(locked.transaction, decided, error)
+        return [*decided.settle(counted), *_settle_twins(twins)]
+
+    async def _counted_after_all(self, transaction: str, decided: "_Decided", error: psycopg.Error) -> set[UUID]:
+        """The connection broke at the commit: the server knows what became of it. Raises OutcomeUnknown."""
+        for pause in _STATUS_PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                connection = await self._ready()
+                status = await connection.status(transaction)
+                if status == "aborted":
+                    raise error
+                if status == "committed":
+                    return await connection.counted(list(decided.items.values()))
+            except psycopg.OperationalError as again:
+                if again is error:
+                    raise
+        raise OutcomeUnknown(
+            "The database went away while this was being written. Repeat the request with the same idempotency key:"
+            " it is counted once.",
+            headers={"Retry-After": "1"},
+        ) from error
+
+    async def _ready(self) -> BatchConnection:
+        if self._connection is None or self._connection.is_broken:
+            if self._connection is not None:
+                await self._connection.close()
+            self._connection = None
+            self._connection = await BatchConnection.open(self._url)
+        return self._connection
+
+
+class _Decided:
+    """What a batch comes to, before it is written."""
+
+    def __init__(self) -> None:
+        self.items: dict[UUID, Item] = {}
+        self.granted: list[tuple[Wish, Decision]] = []
+        self.others: list[tuple[Wish, Answer]] = []
+
+    def settle(self, counted: set[UUID]) -> list[Wish]:
+        """Answers all; those that must be decided anew come back: whose identity turned out to have spent, and who
+        was refused for the room that such a one had been given."""
+        again = [wish for wish, _ in self.granted if wish.event_id not in counted]
+        freed = {wish.key for wish in again}
+        for wish, decision in self.granted:
+            if wish.event_id in counted:
+                wish.settle(decision)
+        for wish, answer in self.others:
+            if isinstance(answer, Refusal) and wish.key in freed:
+                again.append(wish)
+            else:
+                wish.settle(answer)
+        return again
+
+
+def _decide(wishes: Iterable[Wish], locked: Locked) -> _Decided:
+    """In the order of arrival: what fits is granted, and takes its room from those after it."""
+    decided = _Decided()
+    running = dict(locked.counters)
+    for wish in wishes:
+        first = locked.first.get(wish.identity.digest) if wish.identity else None
+        account = wish.entitlements.account
+        if first is not None:
+            decided.others.append((wish, first))
+        elif locked.versions.get(account.id) != account.version:
+            decided.others.append((wish, Changed()))
+        elif not wish.ask.cost.fits(running[wish.key]):
+            decided.others.append((wish, Refusal(running[wish.key])))
+        else:
+            counter = running[wish.key]
+            applied = max(wish.ask.amount, -counter.used)
+            decision = granted(wish.entitlements, wish.ask.cost, counter, used=applied, held=0)
+            running[wish.key] = replace(counter, used=counter.used + applied)
+            decided.granted.append((wish, decision))
+            decided.items[wish.event_id] = _item(wish, applied, decision)
+    return decided
+
+
+def _item(wish: Wish, applied: int, decision: Decision) -> Item:
+    return Item(
+        event_id=wish.event_id,
+        scope=wish.entitlements.scope,
+        meter=wish.ask.cost.meter,
+        window=wish.ask.cost.window,
+        amount=applied,
+        by=wish.by,
+        identity=wish.identity,
+        result=decision.to_json() if wish.identity else None,
+        occurred_at=wish.entitlements.now,
+        now=wish.now,
+    )
+
+
+def _without_twins(batch: list[Wish]) -> tuple[list[Wish], list[tuple[Wish, Wish]]]:
+    """Of several wishes under one identity the first; each of the others comes with it, and waits for its result."""
+    firsts: list[Wish] = []
+    twins: list[tuple[Wish, Wish]] = []
+    seen: dict[bytes, Wish] = {}
+    for wish in batch:
+        first = seen.setdefault(wish.identity.digest, wish) if wish.identity else wish
+        if first is wish:
+            firsts.append(wish)
+        else:
+            twins.append((wish, first))
+    return firsts, twins
+
+
+def _settle_twins(twins: list[tuple[Wish, Wish]]) -> list[Wish]:
+    """Gives each the result of the first; those for which it says nothing come back."""
+    again = []
+    for wish, first in twins:
+        answer = first.answer.result() if first.answer.done() else None
+        assert wish.identity is not None
+        assert first.identity is not None
+        if isinstance(answer, Decision):
+            wish.settle(FirstResult(first.identity.content_hash, answer.to_json()))
+        elif isinstance(answer, FirstResult) or (answer is not None and wish.identity.is_same(first.identity)):
+            wish.settle(answer)
+        else:
+            again.append(wish)
+    return again
+
+
+def _translated(error: BaseException) -> BaseException:
+    if isinstance(error, psycopg.Error) and is_driver_unavailable(error):
+        return Unavailable("The database does not answer; nothing was spent.", headers={"Retry-After": "1"})
+    return error

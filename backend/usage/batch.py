@@ -1,0 +1,274 @@
+"""Many spends in one transaction: the SQL of a group commit.
+
+Two round trips, each a pipeline: lock the counters of all accounts in primary key order and read the accounts'
+versions; then write identities, counters, events and the records of periods in one statement, and commit. Speaks to
+the driver directly, for this is where the time goes.
+"""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from backend.core.ids import AccountId, UserId
+from backend.db.session import SCOPE_SYSTEM, driver_url
+from backend.usage.model import (
+    API_CALLS,
+    BYTES_PER_MB,
+    COMPUTE,
+    EPOCH,
+    JOBS,
+    SECONDS_PER_MINUTE,
+    STORAGE,
+    Counter,
+    FirstResult,
+    Identity,
+    Scope,
+    Source,
+    Window,
+)
+
+# One counter in a batch: account, meter, start of the window.
+CounterOf = tuple[AccountId, str, datetime]
+
+_WANTED = "unnest(%s::uuid[], %s::text[], %s::timestamptz[])"
+
+_LOCK = f"""
+    SELECT u.account_id, u.meter, u.window_start, u.used, u.held, u.forfeited
+    FROM meter_usage u JOIN {_WANTED} AS wanted (account_id, meter, window_start)
+        USING (account_id, meter, window_start)
+    ORDER BY u.account_id, u.meter, u.window_start
+    FOR UPDATE OF u
+"""
+_ENSURE = """
+    INSERT INTO meter_usage (account_id, meter, window_start, window_end)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+        AS wanted (account_id, meter, window_start, window_end)
+    ORDER BY 1, 2, 3
+    ON CONFLICT DO NOTHING
+"""
+_VERSIONS = "SELECT id, version FROM accounts WHERE id = ANY (%s::uuid[])"
+_FIRST = "SELECT digest, content_hash, result FROM usage_event_keys WHERE digest = ANY (%s::bytea[])"
+_TRANSACTION = "SELECT pg_current_xact_id()::text"
+_STATUS = "SELECT pg_xact_status(%s::text::xid8)"
+_THERE = """
+    SELECT id FROM usage_events JOIN unnest(%s::uuid[], %s::uuid[]) AS wanted (account_id, id) USING (account_id, id)
+"""
+
+# All or nothing for each item: one whose identity has spent before leaves every other part empty. The counters are
+# locked, so what is added up here is final.
+_WRITE = f"""
+    WITH item AS MATERIALIZED (
+        SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], %s::bigint[], %s::bytea[],
+            %s::bytea[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[],
+            %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::uuid[])
+        AS item (account_id, id, meter, window_start, amount, digest, content_hash, external_id, result, key_id,
+            subject, properties, occurred_at, recorded_at, period_start, period_end, owner_user_id)
+    ), identity AS (
+        INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, result, recorded_at)
+        SELECT digest, account_id, content_hash, id, result::jsonb, recorded_at
+        FROM item WHERE digest IS NOT NULL ORDER BY digest
+        ON CONFLICT (digest) DO NOTHING
+        RETURNING event_id
+    ), granted AS MATERIALIZED (
+        SELECT * FROM item WHERE digest IS NULL OR id IN (SELECT event_id FROM identity)
+    ), cost AS MATERIALIZED (
+        SELECT account_id, meter, window_start, sum(amount)::bigint AS amount
+        FROM granted GROUP BY account_id, meter, window_start
+    ), spent AS (
+        UPDATE meter_usage u SET used = u.used + cost.amount FROM cost
+        WHERE (u.account_id, u.meter, u.window_start) = (cost.account_id, cost.meter, cost.window_start)
+        RETURNING u.account_id, u.meter, u.window_start, u.used
+    ), event AS (
+        INSERT INTO usage_events (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
+            window_start, key_id, subject, external_id, properties)
+        SELECT account_id, id, recorded_at, meter, amount, 'consume', true, occurred_at, window_start, key_id,
+            subject, external_id, properties::jsonb
+        FROM granted
+    ), period AS MATERIALIZED (
+        SELECT account_id, period_start, period_end, (array_agg(owner_user_id))[1] AS owner_user_id,
+            (array_agg(id))[1] AS record_id,
+            coalesce(sum(amount) FILTER (WHERE meter = '{API_CALLS}'), 0) AS api_calls,
+            coalesce(sum(amount) FILTER (WHERE meter = '{JOBS}'), 0) AS jobs,
+            bool_or(meter = '{STORAGE}') AS has_storage, bool_or(meter = '{COMPUTE}') AS has_compute
+        FROM granted GROUP BY account_id, period_start, period_end
+    ), level AS (
+        SELECT period.account_id, period.period_start, coalesce(
+            (SELECT used FROM spent WHERE spent.account_id = period.account_id AND spent.meter = '{STORAGE}'),
+            (SELECT used FROM meter_usage u WHERE u.account_id = period.account_id AND u.meter = '{STORAGE}'
+                AND u.window_start = '{EPOCH.isoformat()}'), 0) AS storage,
+            (SELECT coalesce(sum(coalesce(spent.used, u.used)), 0)
+            FROM meter_usage u LEFT JOIN spent USING (account_id, meter, window_start)
+            WHERE u.account_id = period.account_id AND u.meter = '{COMPUTE}'
+                AND u.window_start >= period.period_start AND u.window_start < period.period_end) AS compute
+        FROM period
+    ), recorded AS (
+        INSERT INTO user_usage AS record (id, user_id, account_id, period_start, period_end,
+            api_calls, jobs_created, storage_used_mb, compute_minutes)
+        SELECT record_id, owner_user_id, account_id, period_start, period_end, api_calls, jobs,
+            ceil(storage::numeric / {BYTES_PER_MB}), ceil(compute::numeric / {SECONDS_PER_MINUTE})
+        FROM period JOIN level USING (account_id, period_start)
+        ORDER BY account_id, period_start
+        ON CONFLICT (account_id, period_start) DO UPDATE SET
+            api_calls = record.api_calls + excluded.api_calls,
+            jobs_created = record.jobs_created + excluded.jobs_created,
+            storage_used_mb = CASE WHEN EXISTS (
+                SELECT FROM period p WHERE p.account_id = record.account_id AND p.has_storage
+            ) THEN excluded.storage_used_mb ELSE record.storage_used_mb END,
+            compute_minutes = CASE WHEN EXISTS (
+                SELECT FROM period p WHERE p.account_id = record.account_id AND p.has_compute
+            ) THEN excluded.compute_minutes ELSE record.compute_minutes END,
+            updated_at = now()
+    )
+    SELECT id FROM granted
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One spend of a batch, checked under lock. `event_id` is its own; `now` is when it is recorded."""
+
+    event_id: UUID
+    scope: Scope
+    meter: str
+    window: Window
+    amount: int
+    by: Source
+    identity: Identity | None
+    result: Mapping[str, Any] | None
+    occurred_at: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What the first round trip found. `transaction` names it to the server, in case its end is not heard of."""
+
+    counters: dict[CounterOf, Counter]
+    versions: dict[AccountId, int]
+    first: dict[bytes, FirstResult]
+    transaction: str
+
+
+class BatchConnection:
+    """One connection to the database that does nothing but this."""
+
+    def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, url: str) -> "BatchConnection":
+        """Raises psycopg.OperationalError."""
+        connection = await AsyncConnection.connect(
+            driver_url(url),
+            autocommit=True,
+            connect_timeout=5,
+            application_name="feature-platform",
+            options=(
+                "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
+            ),
+        )
+        return cls(connection)
+
+    @property
+    def is_broken(self) -> bool:
+        return self._connection.closed or self._connection.broken
+
+    async def close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            await self._connection.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Undone, unless `write` has committed it. Errors of the driver leave it; the connection may be broken."""
+        try:
+            yield
+        except BaseException:
+            if not self.is_broken:
+                with contextlib.suppress(psycopg.Error):
+                    await self._connection.execute("ROLLBACK")
+            raise
+
+    async def lock(self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes]) -> Locked:
+        """Begins, and locks the counters until the end, making those that are missing."""
+        keys = sorted(wanted, key=lambda key: (key[0], key[1], key[2]))
+        columns: list[Any] = [[key[part] for key in keys] for part in range(3)]
+        run = self._connection.execute
+        async with self._connection.pipeline():
+            await run("BEGIN")
+            await run(SCOPE_SYSTEM)
+            locked = await run(_LOCK, columns, prepare=True, binary=True)
+            versions = await run(_VERSIONS, [sorted(set(columns[0]))], prepare=True, binary=True)
+            first = await run(_FIRST, [list(digests)], prepare=True, binary=True) if digests else None
+            transaction = await run(_TRANSACTION, prepare=True)
+        rows = await locked.fetchall()
+        if len(rows) < len(keys):
+            # Later statements on purpose: in one, a row that another transaction just made would be invisible.
+            async with self._connection.pipeline():
+                await run(_ENSURE, [*columns, [wanted[key].end for key in keys]], prepare=True)
+                locked = await run(_LOCK, columns, prepare=True, binary=True)
+                versions = await run(_VERSIONS, [sorted(set(columns[0]))], prepare=True, binary=True)
+            rows = await locked.fetchall()
+        counters = {
+            (AccountId(row[0]), row[1], row[2]): Counter(row[1], wanted[(row[0], row[1], row[2])], *row[3:])
+            for row in rows
+        }
+        return Locked(
+            counters=counters,
+            versions={AccountId(row[0]): row[1] for row in await versions.fetchall()},
+            first={row[0]: FirstResult(row[1], row[2] or {}) for row in await first.fetchall()} if first else {},
+            transaction=(await transaction.fetchall())[0][0],
+        )
+
+    async def write(self, items: Sequence[Item]) -> set[UUID]:
+        """Counts the items and commits; the ids of those that were counted. The others' identities have spent."""
+        async with self._connection.pipeline():
+            written = await self._connection.execute(_WRITE, _columns(items), prepare=True, binary=True)
+            await self._connection.execute("COMMIT")
+        return {row[0] for row in await written.fetchall()}
+
+    async def undo(self) -> None:
+        await self._connection.execute("ROLLBACK")
+
+    async def status(self, transaction: str) -> str | None:
+        """`committed`, `aborted` or `in progress`; None when it is too long ago."""
+        row = await (await self._connection.execute(_STATUS, [transaction])).fetchone()
+        return None if row is None else row[0]
+
+    async def counted(self, items: Sequence[Item]) -> set[UUID]:
+        """Which items a transaction that has committed did count."""
+        async with self._connection.transaction():
+            await self._connection.execute(SCOPE_SYSTEM)
+            accounts = [item.scope.account_id for item in items]
+            rows = await self._connection.execute(_THERE, [accounts, [item.event_id for item in items]])
+            return {row[0] for row in await rows.fetchall()}
+
+
+def _columns(items: Sequence[Item]) -> list[list[Any]]:
+    owners: list[UserId | None] = [item.scope.owner_user_id for item in items]
+    return [
+        [item.scope.account_id for item in items],
+        [item.event_id for item in items],
+        [item.meter for item in items],
+        [item.window.start for item in items],
+        [item.amount for item in items],
+        [item.identity.digest if item.identity else None for item in items],
+        [item.identity.content_hash if item.identity else None for item in items],
+        [item.identity.external_id if item.identity else None for item in items],
+        [None if item.result is None else json.dumps(dict(item.result)) for item in items],
+        [item.by.key_id for item in items],
+        [item.by.subject for item in items],
+        [json.dumps(dict(item.by.properties)) if item.by.properties else None for item in items],
+        [item.occurred_at for item in items],
+        [item.now for item in items],
+        [item.scope.period_start for item in items],
+        [item.scope.period_end for item in items],
+        owners,
+    ]
