@@ -54,10 +54,15 @@ class KeyRing:
         names = [name for name in self.keys if name != self.active] + [self.active]
         return ",".join(f"{name}:{_text(self.keys[name])}" for name in names)
 
-    def with_new(self) -> "KeyRing":
-        """The same with one more key, which is the active one."""
-        name = secrets.token_hex(4)
-        return KeyRing({**self.keys, name: os.urandom(_KEY_BYTES)}, name)
+    def with_readable(self) -> "KeyRing":
+        """The same with one more key, which is read and not yet written under: every process must know it first."""
+        return KeyRing({**self.keys, secrets.token_hex(4): os.urandom(_KEY_BYTES)}, self.active)
+
+    def with_active(self, name: str) -> "KeyRing":
+        """The same, writing under another of its keys. Raises ValueError."""
+        if name not in self.keys:
+            raise ValueError(f"{name!r} is not among the keys; there are: {', '.join(self.keys)}")
+        return KeyRing(self.keys, name)
 
 
 class Encryption:
@@ -103,7 +108,8 @@ class Encryption:
 
 def new_ring() -> str:
     """One new key, as the settings take it."""
-    return str(KeyRing({}, "").with_new())
+    name = secrets.token_hex(4)
+    return str(KeyRing({name: os.urandom(_KEY_BYTES)}, name))
 
 
 def key_path(settings: Settings) -> Path:

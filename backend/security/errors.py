@@ -11,3 +11,7 @@ class SecretUnreadable(Exception):
 
 class PasswordRefused(Exception):
     """The password cannot be chosen. The message says why and what to do."""
+
+
+class RotationTooSoon(Exception):
+    """The keys were changed a short while ago. The message says when they can be changed again."""

@@ -47,7 +47,9 @@ class JwtService:
         previous_grace: timedelta,
     ) -> None:
         self._current = current
-        self._previous_kid = previous.kid if previous else None
+        # A rotation that was cut, or a variable set twice, leaves a key in two places: then it has not been replaced.
+        kept = {key.kid for key in (current, following) if key is not None}
+        self._previous_kid = previous.kid if previous is not None and previous.kid not in kept else None
         self._keys = {key.kid: key for key in (previous, following, current) if key is not None}
         others = [key for key in self._keys.values() if key.kid != current.kid]
         self._chain_keys = tuple(_derived(key.secret) for key in (current, *others))

@@ -1,6 +1,7 @@
 """Secrets that are made on first run: one file each, for its owner alone."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -20,6 +21,18 @@ def replace(path: Path, content: str) -> None:
     """Puts another content in place of the file's, at once or not at all."""
     with _draft(path, content) as draft:
         draft.replace(path)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time changes the files of a folder."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # and with it the lock
 
 
 @contextlib.contextmanager

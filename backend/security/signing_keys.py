@@ -4,7 +4,7 @@ previous one, which is good for a while after a rotation."""
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from jwt.algorithms import ECAlgorithm
 from pydantic import SecretStr
 
 from backend.core.settings import Settings
-from backend.security.key_file import load_or_create, replace
+from backend.security.errors import RotationTooSoon
+from backend.security.key_file import alone, load_or_create, replace
 
 CURRENT, NEXT, PREVIOUS = "jwt.jwk", "jwt-next.jwk", "jwt-previous.jwk"
 
@@ -83,33 +84,51 @@ class SigningKeys:
         )
 
 
-def rotate_files(home: Path, *, now: datetime) -> SigningKeys:
+def rotate_files(home: Path, *, grace: timedelta, now: datetime) -> SigningKeys:
     """The next key signs from now on, the current one becomes the previous, and a new next one is made.
 
-    In an order in which a crash between two steps leaves keys with which every token stays good.
+    In an order in which a crash between two steps leaves keys with which every token stays good; a rotation that was
+    cut is finished by the next call. Raises RotationTooSoon.
     """
     folder = home / "keys"
-    current, following = (load_or_create(folder / name, new_jwk) for name in (CURRENT, NEXT))
-    replace(folder / PREVIOUS, current)
-    replace(folder / CURRENT, since(following, now))
-    replace(folder / NEXT, new_jwk())
-    found = [SigningKey.from_jwk((folder / name).read_text(encoding="utf-8")) for name in (CURRENT, NEXT, PREVIOUS)]
+    with alone(folder):
+        current, following = (load_or_create(folder / name, new_jwk) for name in (CURRENT, NEXT))
+        if SigningKey.from_jwk(current).kid != SigningKey.from_jwk(following).kid:
+            _ensure_settled(current, grace, now)
+            replace(folder / PREVIOUS, current)
+            replace(folder / CURRENT, since(following, now))
+        replace(folder / NEXT, new_jwk())
+        found = [SigningKey.from_jwk((folder / name).read_text(encoding="utf-8")) for name in (CURRENT, NEXT, PREVIOUS)]
     return SigningKeys(*found)
 
 
-def rotated_variables(settings: Settings, *, now: datetime) -> dict[str, str]:
+def rotated_variables(settings: Settings, *, grace: timedelta, now: datetime) -> dict[str, str]:
     """The settings after a rotation, for a deployment that takes its keys from the environment.
 
-    Without a next key there is none that every process knows: then the first step is to make one.
+    Without a next key there is none that every process knows: then the first step is to make one. Raises
+    RotationTooSoon.
     """
     assert settings.jwt_jwk_current is not None
+    current = settings.jwt_jwk_current.get_secret_value()
     if settings.jwt_jwk_next is None:
         return {"JWT_JWK_NEXT": new_jwk()}
+    _ensure_settled(current, grace, now)
     return {
-        "JWT_JWK_PREVIOUS": settings.jwt_jwk_current.get_secret_value(),
+        "JWT_JWK_PREVIOUS": current,
         "JWT_JWK_CURRENT": since(settings.jwt_jwk_next.get_secret_value(), now),
         "JWT_JWK_NEXT": new_jwk(),
     }
+
+
+def _ensure_settled(current: str, grace: timedelta, now: datetime) -> None:
+    """Raises RotationTooSoon while the key before the current one still counts: there is one previous key only, and
+    a process that has not been restarted since signs with it."""
+    signs_since = SigningKey.from_jwk(current).since
+    if signs_since is not None and now - signs_since < grace:
+        raise RotationTooSoon(
+            f"The current key signs since {signs_since.isoformat()}, and tokens of the one before it are good until"
+            f" {(signs_since + grace).isoformat()}; rotating now would refuse them."
+        )
 
 
 def since(jwk: str, now: datetime) -> str:

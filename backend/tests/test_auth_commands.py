@@ -13,7 +13,7 @@ import pytest
 
 from backend.cli.main import run
 from backend.core.settings import Settings, get_settings
-from backend.security.encryption import Encryption
+from backend.security.encryption import Encryption, KeyRing, new_ring
 from backend.security.signing_keys import new_jwk
 from backend.security.tokens import digest
 
@@ -212,7 +212,11 @@ def test_signing_keys_rotate_where_they_are(feature: Feature, tmp_path: Path, mo
     first = feature("secrets", "rotate-signing", "--json").json()["current"]
     assert json.loads((tmp_path / "keys" / "jwt.jwk").read_text())["kid"] == first
     following = json.loads((tmp_path / "keys" / "jwt-next.jwk").read_text())["kid"]
-    assert feature("secrets", "rotate-signing", "--json").json()["current"] == following
+    refused = feature("secrets", "rotate-signing")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "signs since" in refused.stderr
+    assert "--force" in refused.stderr
+    assert feature("secrets", "rotate-signing", "--force", "--json").json()["current"] == following
     assert json.loads((tmp_path / "keys" / "jwt-previous.jwk").read_text())["kid"] == first
 
 
@@ -238,22 +242,60 @@ def test_secrets_are_written_anew_under_a_new_key(
     user_id = make_user(feature)["id"]
     old = Encryption.from_settings(settings_of(tmp_path))
     with psycopg.connect(database_url) as connection:
+        secret = old.encrypt("JBSWY3DPEHPK3PXP", about=f"totp:{user_id}")
         connection.execute(
             "INSERT INTO totp_secrets (user_id, secret, last_step, confirmed_at) VALUES (%s, %s, 0, now())",
-            (user_id, old.encrypt("JBSWY3DPEHPK3PXP", about=f"totp:{user_id}")),
+            (user_id, secret),
         )
-    active = feature("secrets", "rotate-encryption", "--json").json()["active"]
-    found = feature("secrets", "rewrap", "--json").json()
-    assert found == {"rewrapped": 1, "active": active, "no_longer_needed": [old.ring.active]}
-    ((stored,),) = rows("SELECT secret FROM totp_secrets")
-    assert stored.startswith(f"{active}.")
-    new = Encryption.from_settings(settings_of(tmp_path))
-    assert new.decrypt(stored, about=f"totp:{user_id}") == "JBSWY3DPEHPK3PXP"
+        connection.execute(
+            "INSERT INTO sign_in_challenges (id, user_id, purpose, secret, token_hash, created_at, expires_at)"
+            " VALUES (gen_random_uuid(), %s, 'enable', %s, 'x', now(), now() + interval '15 minutes')",
+            (user_id, secret),
+        )
+    added = feature("secrets", "rotate-encryption", "--json").json()["added"]
+    assert Encryption.from_settings(settings_of(tmp_path)).ring.active == old.ring.active, "first it is only read"
     assert feature("secrets", "rewrap", "--json").json()["rewrapped"] == 0
-    monkeypatch.setenv("ENCRYPTION_KEYS", str(new.ring))
+    assert feature("secrets", "activate-encryption", added, "--json").json()["active"] == added
+    found = feature("secrets", "rewrap", "--json").json()
+    assert found == {"rewrapped": 2, "active": added, "not_in_use": [old.ring.active]}
+    new = Encryption.from_settings(settings_of(tmp_path))
+    stored = rows("SELECT secret FROM totp_secrets UNION ALL SELECT secret FROM sign_in_challenges")
+    assert [new.decrypt(secret, about=f"totp:{user_id}") for (secret,) in stored] == ["JBSWY3DPEHPK3PXP"] * 2
+    assert all(secret.startswith(f"{added}.") for (secret,) in stored)
+    assert feature("secrets", "rewrap", "--json").json()["rewrapped"] == 0
+
+
+def test_encryption_keys_of_the_environment_are_printed_and_not_changed(
+    feature: Feature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEATURE_HOME", str(tmp_path))
+    monkeypatch.setenv("ENCRYPTION_KEYS", first := new_ring())
     given = feature("secrets", "rotate-encryption", "--json").json()
-    assert given["ENCRYPTION_KEYS"].count(",") == 2
-    assert Encryption.from_settings(settings_of(tmp_path)).ring.active == active, "the files are as they were"
+    assert given["ENCRYPTION_KEYS"].count(",") == 1
+    assert given["ENCRYPTION_KEY_ACTIVE"] == first.partition(":")[0]
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    (added,) = KeyRing.parse(given["ENCRYPTION_KEYS"], None).keys.keys() - {given["ENCRYPTION_KEY_ACTIVE"]}
+    assert feature("secrets", "activate-encryption", added, "--json").json()["ENCRYPTION_KEY_ACTIVE"] == added
+    unknown = feature("secrets", "activate-encryption", "nothing")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert added in unknown.stderr
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_secret_whose_key_is_gone_is_a_sentence(
+    feature: Feature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setenv("FEATURE_HOME", str(tmp_path))
+    user_id = make_user(feature)["id"]
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO totp_secrets (user_id, secret, last_step, confirmed_at) VALUES (%s, 'gone.x', 0, now())",
+            (user_id,),
+        )
+    done = feature("secrets", "rewrap")
+    assert done.returncode == 1
+    assert "'gone' is not among ENCRYPTION_KEYS" in done.stderr
 
 
 def settings_of(home: Path) -> Settings:

@@ -43,7 +43,10 @@ def test_whatever_was_changed_cannot_be_read() -> None:
 def test_keys_rotate_and_the_older_ones_go_on_reading() -> None:
     first = encryption(new_ring())
     stored = first.encrypt(TEXT, about="x")
-    both = first.ring.with_new()
+    added = first.ring.with_readable()
+    assert encryption(str(added)).ring.active == first.ring.active, "a new key is only read at first"
+    (new,) = added.keys.keys() - first.ring.keys.keys()
+    both = added.with_active(new)
     second = encryption(str(both))
     assert second.ring.active == both.active != first.ring.active
     assert second.decrypt(stored, about="x") == TEXT
@@ -55,9 +58,11 @@ def test_keys_rotate_and_the_older_ones_go_on_reading() -> None:
 
 
 def test_the_active_key_can_be_named() -> None:
-    ring = KeyRing.parse(new_ring(), None).with_new()
-    older = next(iter(ring.keys))
-    assert encryption(str(ring), older).ring.active == older
+    ring = KeyRing.parse(new_ring(), None).with_readable()
+    for name in ring.keys:
+        assert encryption(str(ring), name).ring.active == name
+    with pytest.raises(ValueError, match="among"):
+        ring.with_active("none of them")
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from backend.core.ids import UserId, uuid7
 from backend.core.settings import Settings
 from backend.security import signing_keys
-from backend.security.errors import TokenInvalid
+from backend.security.errors import RotationTooSoon, TokenInvalid
 from backend.security.jwt_service import JwtService
 from backend.security.key_file import load_or_create, replace
-from backend.security.signing_keys import SigningKey, new_jwk, rotate_files
+from backend.security.signing_keys import SigningKey, new_jwk, rotate_files, rotated_variables
 from backend.security.tokens import RefreshToken
 from backend.tests.factories.users import settings_for_tests
 from backend.tests.moments import NOW
@@ -32,6 +32,7 @@ USER = UserId(UUID("0190a0a0-0000-7000-8000-000000000001"))
 SESSION = UUID("0190a0a0-0000-7000-8000-000000000002")
 JWK = new_jwk()
 KEY = SigningKey.from_jwk(JWK)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -251,7 +252,7 @@ def test_a_rolling_restart_after_a_rotation_refuses_nobody(tmp_path: Path) -> No
     settings = Settings(_env_file=None, feature_home=tmp_path)
     old = JwtService.from_settings(settings)
     before = old.issue_access(USER, SESSION, now=NOW)
-    rotate_files(tmp_path, now=NOW)
+    rotate_files(tmp_path, grace=DAY, now=NOW)
     new = JwtService.from_settings(settings)
     after = new.issue_access(USER, SESSION, now=NOW)
     for service in (old, new):
@@ -262,29 +263,91 @@ def test_a_rolling_restart_after_a_rotation_refuses_nobody(tmp_path: Path) -> No
     stale = old.issue_access(USER, SESSION, now=late)
     with pytest.raises(TokenInvalid):
         new.verify_access(stale, now=late)
-    rotate_files(tmp_path, now=late)
+    rotate_files(tmp_path, grace=DAY, now=late)
     twice = JwtService.from_settings(settings)
     with pytest.raises(TokenInvalid):
         twice.verify_access(before, now=NOW)
     assert twice.verify_access(new.issue_access(USER, SESSION, now=late), now=late).subject == USER
 
 
-def test_a_rotation_that_was_cut_off_loses_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cut_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The power goes when so many files were replaced."""
+    done = 0
+
+    def cut(path: Path, content: str) -> None:
+        nonlocal done
+        if done == steps:
+            raise OSError("the power is gone")
+        done += 1
+        replace(path, content)
+
+    monkeypatch.setattr(signing_keys, "replace", cut)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_rotation_that_was_cut_leaves_good_keys_for_days_and_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
     settings = Settings(_env_file=None, feature_home=tmp_path)
-    for steps in range(3):
-        old = JwtService.from_settings(settings)
-        token, done = old.issue_access(USER, SESSION, now=NOW), 0
-
-        def cut(path: Path, content: str) -> None:
-            nonlocal done
-            if done == steps:  # noqa: B023 - called in this round only
-                raise OSError("the power is gone")
-            done += 1
-            replace(path, content)
-
-        monkeypatch.setattr(signing_keys, "replace", cut)
+    rotate_files(tmp_path, grace=DAY, now=NOW - 30 * DAY)  # the current key has signed for long
+    old = JwtService.from_settings(settings)
+    with monkeypatch.context() as patched:
+        cut_after(steps, patched)
         with pytest.raises(OSError, match="power"):
-            rotate_files(tmp_path, now=NOW)
-        new = JwtService.from_settings(settings)
-        assert new.verify_access(token, now=NOW).subject == USER
-        assert old.verify_access(new.issue_access(USER, SESSION, now=NOW), now=NOW).subject == USER
+            rotate_files(tmp_path, grace=DAY, now=NOW)
+    for later in (timedelta(0), timedelta(hours=23), 3 * DAY, 40 * DAY):
+        half = JwtService.from_settings(settings)
+        assert half.verify_access(half.issue_access(USER, SESSION, now=NOW + later), now=NOW + later).subject == USER
+    token = old.issue_access(USER, SESSION, now=NOW)
+    rotate_files(tmp_path, grace=DAY, now=NOW)
+    new = JwtService.from_settings(settings)
+    assert new.verify_access(token, now=NOW).subject == USER, "the key before is the previous one, not lost"
+    assert old.verify_access(new.issue_access(USER, SESSION, now=NOW), now=NOW).subject == USER
+    kids = {SigningKey.from_jwk(file.read_text()).kid for file in (tmp_path / "keys").iterdir()}
+    assert len(kids) == 3
+
+
+def test_a_previous_key_that_is_the_current_or_the_next_one_has_no_end() -> None:
+    jwk, other = with_since(new_jwk(), int((NOW - 90 * DAY).timestamp())), new_jwk()
+    for changes in ({"jwt_jwk_previous": jwk}, {"jwt_jwk_next": other, "jwt_jwk_previous": other}):
+        service = JwtService.from_settings(settings_for_tests(jwt_jwk_current=jwk, **changes))
+        for later in (timedelta(0), 2 * DAY):
+            token = service.issue_access(USER, SESSION, now=NOW + later)
+            assert service.verify_access(token, now=NOW + later).subject == USER
+    following = JwtService.from_settings(settings_for_tests(jwt_jwk_current=other))
+    assert service.verify_access(following.issue_access(USER, SESSION, now=NOW), now=NOW).subject == USER
+
+
+def test_keys_do_not_rotate_twice_within_the_grace(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, feature_home=tmp_path)
+    JwtService.from_settings(settings)
+    rotate_files(tmp_path, grace=DAY, now=NOW)
+    before = {file.name: file.read_text() for file in (tmp_path / "keys").iterdir()}
+    with pytest.raises(RotationTooSoon, match="signs since"):
+        rotate_files(tmp_path, grace=DAY, now=NOW + DAY - timedelta(seconds=1))
+    assert {file.name: file.read_text() for file in (tmp_path / "keys").iterdir()} == before
+    rotate_files(tmp_path, grace=timedelta(0), now=NOW + timedelta(seconds=1))  # a key that leaked must go
+    rotate_files(tmp_path, grace=DAY, now=NOW + timedelta(seconds=1) + DAY)
+    young = settings_for_tests(jwt_jwk_current=with_since(new_jwk(), int(NOW.timestamp())), jwt_jwk_next=new_jwk())
+    with pytest.raises(RotationTooSoon):
+        rotated_variables(young, grace=DAY, now=NOW + timedelta(hours=1))
+    assert rotated_variables(young, grace=DAY, now=NOW + DAY).keys() == {
+        "JWT_JWK_CURRENT",
+        "JWT_JWK_NEXT",
+        "JWT_JWK_PREVIOUS",
+    }
+
+
+def rotate(home: str) -> str:
+    try:
+        return rotate_files(Path(home), grace=DAY, now=NOW).current.kid
+    except RotationTooSoon:
+        return "too soon"
+
+
+def test_of_several_rotations_at_once_one_is_done(tmp_path: Path) -> None:
+    JwtService.from_settings(Settings(_env_file=None, feature_home=tmp_path))
+    following = SigningKey.from_jwk((tmp_path / "keys" / "jwt-next.jwk").read_text()).kid
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(rotate, [str(tmp_path)] * 8))
+    assert sorted(found) == sorted([following, *["too soon"] * 7])

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pyotp
 import segno
+import structlog
 from sqlalchemy import delete, func, select, update
 
 from backend.auth.errors import (
@@ -21,10 +22,12 @@ from backend.auth.errors import (
 from backend.auth.service import attempts
 from backend.auth.service.attempts import Limit
 from backend.auth.service.versions import note_user_change
+from backend.core.errors import Unavailable
 from backend.core.ids import UserId, uuid7
 from backend.db.models import RecoveryCode, SignInChallenge, TotpSecret, User
 from backend.db.session import SystemSession
 from backend.security.encryption import Encryption
+from backend.security.errors import SecretUnreadable
 from backend.security.tokens import digest, new_token
 
 ISSUER = "Feature Platform"
@@ -38,6 +41,8 @@ _HOUR, _DAY = 3_600, 86_400  # seconds
 _WRONG = "This code is not right, or it was used before. Codes change every 30 seconds."
 _DRIFT = 1  # steps before and after the present one: clocks of telephones are off by seconds
 _RECOVERY_BYTES = 10  # 80 bits: 16 letters and digits
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class SecondFactor:
         challenge = await self._attempt(session, challenge_id, "enable", now)
         if challenge is None or challenge.user_id != user_id or challenge.secret is None:
             raise ProofRefused("This set-up is unknown, used or too old. Begin it again.")
-        secret = self._encryption.decrypt(challenge.secret, about=_about(user_id))
+        secret = self._read(challenge.secret, user_id)
         step = _matching_step(secret, otp, after=0, now=now)
         if step is None:
             raise ProofRefused("This code is not right. Codes change every 30 seconds; enter the newest.")
@@ -176,16 +181,34 @@ class SecondFactor:
         await note_user_change(session, user_id)
 
     async def rewrap(self, session: SystemSession, *, limit: int) -> int:
-        """Writes secrets that are under an older key anew, under the active one. Returns how many."""
+        """Writes secrets that are under another key anew, under the active one. Returns how many.
+
+        Those that wait to be confirmed are among them. Raises SecretUnreadable.
+        """
         active = f"{self._encryption.ring.active}."
-        rows = await session.scalars(
-            select(TotpSecret).where(~TotpSecret.secret.startswith(active)).limit(limit).with_for_update()
-        )
-        found = rows.all()
+        confirmed = select(TotpSecret).where(~TotpSecret.secret.startswith(active))
+        waiting = select(SignInChallenge).where(~SignInChallenge.secret.startswith(active))
+        found = [
+            *(await session.scalars(confirmed.limit(limit).with_for_update())),
+            *(await session.scalars(waiting.limit(limit).with_for_update())),
+        ]
         for row in found:
             about = _about(row.user_id)
-            row.secret = self._encryption.encrypt(self._encryption.decrypt(row.secret, about=about), about=about)
+            row.secret = self._encryption.encrypt(self._encryption.decrypt(row.secret or "", about=about), about=about)
         return len(found)
+
+    def _read(self, stored: str, user_id: UserId) -> str:
+        """The secret. Raises Unavailable where this process does not have its key: the code can be tried elsewhere."""
+        try:
+            return self._encryption.decrypt(stored, about=_about(user_id))
+        except SecretUnreadable as error:
+            _log.error("secret_unreadable", user_id=str(user_id), reason=str(error))
+            raise Unavailable(
+                "Codes cannot be checked at this moment, and this one was not counted. Try again shortly.",
+                headers={"Retry-After": "10"},
+                retry_after=10,
+                retryable=True,
+            ) from error
 
     async def _challenge(
         self,
@@ -245,14 +268,13 @@ class SecondFactor:
         row = await session.get(TotpSecret, user_id, with_for_update=True)
         if row is None:
             return False
-        about = _about(user_id)
-        secret = self._encryption.decrypt(row.secret, about=about)
+        secret = self._read(row.secret, user_id)
         step = _matching_step(secret, otp, after=row.last_step, now=now)
         if step is None:
             return False
         row.last_step = step
         if not self._encryption.is_active(row.secret):
-            row.secret = self._encryption.encrypt(secret, about=about)
+            row.secret = self._encryption.encrypt(secret, about=_about(user_id))
         return True
 
     async def _new_codes(self, session: SystemSession, user_id: UserId, now: datetime) -> list[str]:
