@@ -35,6 +35,7 @@ def upgrade() -> None:
         "journal_positions",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("round", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("state", sa.Text(), server_default="live", nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

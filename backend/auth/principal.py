@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -33,7 +34,8 @@ class Principal:
 
     `account_id` is the acting account; None for a service key, which names an account in each request. `role` is the
     caller's in that account; None for keys, which have `scopes` instead. `roles` are the operator roles of a
-    signed-in user. `subject` names somebody who is no user of ours.
+    signed-in user. `subject` names somebody who is no user of ours. `good_until` is when the credential ends by itself;
+    None is never.
     """
 
     kind: Kind
@@ -45,6 +47,7 @@ class Principal:
     role: Role | None = None
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    good_until: datetime | None = None
 
     def ensure(self, permission: Permission) -> None:
         """Raises RoleMissing where the caller's role in the acting account does not allow it."""

@@ -10,3 +10,6 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
 DECISIONS = Counter("feature_decisions", "Decisions about spending.", ["code", "meter"])
+ROUNDS = Counter("feature_settlement_rounds", "Rounds in which spends from memory are settled.", ["outcome"])
+FORFEITED = Counter("feature_journals_expired", "Processes whose lease ran out, so that what they held is forfeited.")
+TAKEN_OVER = Counter("feature_journals_taken_over", "Journals of dead processes that this one has settled.")

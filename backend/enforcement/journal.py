@@ -94,6 +94,8 @@ class Journal:
         self.path = path
         self.position = 0
         self.settled = 0
+        self.is_begun = False
+        """The database knows of it."""
         self._file = file
         self._memory = memory
         self._records = records

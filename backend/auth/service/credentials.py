@@ -20,14 +20,14 @@ EXTERNAL = "external:"
 _SCHEME = "bearer "
 
 _SESSION = text("""
-    SELECT s.user_id, s.portal_account_id, s.portal_subject, u.personal_account_id,
+    SELECT s.user_id, s.expires_at, s.portal_account_id, s.portal_subject, u.personal_account_id,
         ARRAY(SELECT r.role FROM user_roles r WHERE r.user_id = s.user_id) AS roles
     FROM sessions s LEFT JOIN users u ON u.id = s.user_id
     WHERE s.id = :session_id AND coalesce(s.user_id, s.portal_account_id) = :subject
         AND s.revoked_at IS NULL AND s.expires_at > :now AND (s.user_id IS NULL OR u.status = 'active')
 """)
 _KEY = text("""
-    SELECT k.id, k.kind, k.account_id, k.user_id, k.scopes
+    SELECT k.id, k.kind, k.account_id, k.user_id, k.scopes, k.expires_at
     FROM api_keys k LEFT JOIN users u ON u.id = k.user_id
     WHERE k.key_hash = :hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)
         AND (k.user_id IS NULL OR u.status = 'active')
@@ -120,6 +120,7 @@ class Credentials:
             session_id=claims.session_id,
             role=found.role,
             roles=frozenset(row.roles),
+            good_until=min(claims.expires_at, row.expires_at),
         )
 
     async def _of_portal(
@@ -168,6 +169,7 @@ class Credentials:
             user_id=row.user_id,
             key_id=row.id,
             scopes=frozenset(row.scopes),
+            good_until=row.expires_at,
         )
 
 

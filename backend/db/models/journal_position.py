@@ -10,8 +10,9 @@ from backend.db.base import Base
 
 
 class JournalPosition(Base):
-    """One journal of spends. `position` counts its settled records, and is the fence: who settles moves it on from
-    where they found it, so a process that was stopped and whoever took over from it cannot both count a record.
+    """One journal of spends. `position` counts its settled records, `round` the settlements: who settles moves both on
+    from where they found them, so a process that was stopped and whoever took over from it cannot both count a record,
+    and who did not hear of the end of a settlement finds out.
 
     What the process holds is its own until `expires_at` (the database's clock).
     """
@@ -25,6 +26,7 @@ class JournalPosition(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(server_default="0")
+    round: Mapped[int] = mapped_column(server_default="0")
     state: Mapped[str] = mapped_column(server_default="live")
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime]

@@ -1,0 +1,280 @@
+"""What this process may spend from memory: pools that are filled from the database, and what went out of them.
+
+The hot path is `Allowances.spend`: one comparison, one record in the journal, a few additions. It does no I/O, waits
+for nothing and grants nothing that was not set aside before. `treasury.py` fills the pools and settles the spends.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from feature_platform.core.allowance import FIRST_WISH, Grant, next_wish
+
+from backend.core.ids import uuid7
+from backend.enforcement.journal import Journal, JournalFull, Place, Stamp
+from backend.subscription.entitlements import Entitlements
+from backend.usage.model import Counter, Window
+from backend.usage.settlement import CounterKey, Opening, Spent
+
+SECOND = 1_000_000_000
+# A pool that was not spent from for so long gives back what it has.
+IDLE = SECOND
+# One that nobody has asked for so long is forgotten.
+FORGOTTEN = 60 * SECOND
+# How long "there is no allowance to be had" and "it is used up" are believed.
+BELIEVED = SECOND
+
+
+class Pool:
+    """One counter, as far as this process may spend of it. Moments are nanoseconds of the boot clock.
+
+    `spent` only grows (but for spends that are taken back): what was settled or filled since when is a difference.
+    """
+
+    __slots__ = (
+        "counter",
+        "exhausted_until",
+        "filled_at",
+        "free",
+        "has_recalled",
+        "is_wanted",
+        "key",
+        "left",
+        "limit",
+        "lots",
+        "low",
+        "opening",
+        "quiet_since",
+        "spent",
+        "spent_when_batched",
+        "spent_when_filled",
+        "spent_when_seen",
+        "tail_until",
+        "version",
+        "wish",
+    )
+
+    def __init__(self, entitlements: Entitlements, meter: str, window: Window) -> None:
+        self.counter = Counter(meter, window)
+        self.key: CounterKey = (entitlements.account.id, meter, window.start)
+        self.lots: dict[tuple[UUID | None, datetime], Lot] = {}
+        self.left = self.low = 0
+        self.free: int | None = 0
+        self.wish = FIRST_WISH
+        self.spent = self.spent_when_batched = self.spent_when_filled = self.spent_when_seen = 0
+        self.filled_at = self.quiet_since = self.tail_until = self.exhausted_until = 0
+        self.is_wanted = False
+        self.under(entitlements)
+
+    def under(self, entitlements: Entitlements) -> None:
+        """From now on under these terms."""
+        scope = entitlements.scope
+        self.opening = Opening(
+            self.key, self.counter.window, scope.owner_user_id, scope.period_start, scope.period_end, record_id=uuid7()
+        )
+        self.version = entitlements.account.version
+        self.limit = entitlements.quota(self.counter.meter).limit
+        self.tail_until = self.exhausted_until = 0
+        self.has_recalled = False
+
+    def is_older_than(self, entitlements: Entitlements) -> bool:
+        """Whether these are later terms, or the same in another period."""
+        version = entitlements.account.version
+        return self.version < version or (
+            self.version == version and self.opening.period_start < entitlements.period.start
+        )
+
+    def fill(self, grant: Grant, counter: Counter, now: int) -> None:
+        """Takes what was set aside. `counter` is as it is stored now, with all that was settled in this round."""
+        self.counter = replace(counter, used=counter.used + self.unbatched, held=counter.held - self.unbatched)
+        self.left += grant.amount
+        self.low = self.left // 2
+        self.free = grant.free
+        self.spent_when_filled = self.spent
+        self.filled_at = self.quiet_since = now
+        self.tail_until = now + BELIEVED if grant.is_tail else 0
+        self.is_wanted = False
+
+    @property
+    def unbatched(self) -> int:
+        """What went out since spends were last taken to be settled."""
+        return self.spent - self.spent_when_batched
+
+    def next_wish(self, now: int) -> int:
+        """A second of the present rate."""
+        if self.filled_at:
+            self.wish = next_wish(self.wish, self.spent - self.spent_when_filled, now - self.filled_at)
+        return self.wish
+
+    def shown(self) -> Counter:
+        """The counter as it is for whoever looks: what went out of memory is used, what is left in memory is free."""
+        spent = self.spent - self.spent_when_filled
+        held = max(0, self.counter.held - self.left - spent)
+        return replace(self.counter, used=self.counter.used + spent, held=held)
+
+
+class Lot:
+    """What one key spends of one pool: the fixed part of its records, and what is not settled yet."""
+
+    __slots__ = ("minute", "place", "pool", "spent", "stamp")
+
+    def __init__(self, pool: Pool, key_id: UUID | None) -> None:
+        self.pool = pool
+        account_id, meter, window_start = pool.key
+        self.place = Place(account_id, meter, window_start, pool.opening.period_start, key_id)
+        self.stamp = Stamp(self.place)
+        self.spent = 0
+        self.minute = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one round settles: all spends up to `position` of the journal, and what is given back."""
+
+    position: int
+    spends: dict[tuple[Place, int], int] = field(default_factory=dict)
+    returns: dict[CounterKey, int] = field(default_factory=dict)
+
+    def add(self, other: "Batch") -> None:
+        """What a later round settles, too."""
+        self.position = other.position
+        for spend, amount in other.spends.items():
+            self.spends[spend] = self.spends.get(spend, 0) + amount
+        for key, amount in other.returns.items():
+            self.returns[key] = self.returns.get(key, 0) + amount
+
+    def settled(self) -> list[Spent]:
+        return [spent_of(place, minute, amount) for (place, minute), amount in self.spends.items()]
+
+
+def spent_of(place: Place, minute: int, amount: int) -> Spent:
+    """A sum of records in the words of counting."""
+    key = (place.account_id, place.meter, place.window_start)
+    return Spent(key, place.period_start, place.key_id, minute, amount)
+
+
+class Allowances:
+    """The pools of one process, and its journal. `wake` is called when something wants to be settled soon."""
+
+    def __init__(self, journal: Journal, wake: Callable[[], None]) -> None:
+        self.journal = journal
+        self.lease_until = 0
+        self.pools: dict[CounterKey, Pool] = {}
+        self._wanting: dict[CounterKey, Pool] = {}
+        self._dirty: list[Lot] = []
+        self._closed: list[tuple[Lot, int, int]] = []
+        self._returns: dict[CounterKey, int] = {}
+        self._wake = wake
+        self._tended_at = 0
+
+    def pool(self, entitlements: Entitlements, meter: str, window: Window) -> Pool:
+        """The pool of a counter, under these terms or later ones."""
+        key = (entitlements.account.id, meter, window.start)
+        pool = self.pools.get(key)
+        if pool is None:
+            pool = self.pools[key] = Pool(entitlements, meter, window)
+        elif pool.is_older_than(entitlements):
+            self._give_back(pool)  # it was granted under the former terms
+            pool.under(entitlements)
+        return pool
+
+    def lot(self, pool: Pool, key_id: UUID | None) -> Lot:
+        """Where the spends of a key are added up."""
+        name = (key_id, pool.opening.period_start)
+        found = pool.lots.get(name)
+        if found is None:
+            found = pool.lots[name] = Lot(pool, key_id)
+        return found
+
+    def spend(self, lot: Lot, amount: int, now: int, minute: int) -> bool:
+        """Spends from memory if it is there; recorded before this returns. A negative amount takes a spend back.
+
+        `now` is of the boot clock. False changes nothing: ask for more, or spend where all processes see it.
+        """
+        pool = lot.pool
+        left = pool.left - amount
+        if left < 0 or now >= self.lease_until:
+            return False
+        try:
+            self.journal.append(lot.stamp, amount, minute)
+        except JournalFull:
+            return False
+        pool.left = left
+        pool.spent += amount
+        if lot.minute != minute:
+            self._turn(lot, minute)
+        lot.spent += amount
+        if left < pool.low and not pool.is_wanted:
+            self.want(pool)
+        return True
+
+    def want(self, pool: Pool) -> None:
+        """Asks for more, in the next round: half of it is left, so nobody waits yet."""
+        pool.is_wanted = True
+        self._wanting[pool.key] = pool
+
+    def give_back(self, pools: Iterable[Pool]) -> None:
+        """What is left of them is given back in the next round."""
+        for pool in pools:
+            self._give_back(pool)
+        self._wake()
+
+    def of_account(self, account_id: UUID) -> list[Pool]:
+        return [pool for pool in self.pools.values() if pool.key[0] == account_id]
+
+    def take_batch(self, now: int) -> Batch:
+        """All that is to be settled now: every spend, and what was given back or lies idle."""
+        if now - self._tended_at >= IDLE // 2:
+            self._tended_at = now
+            for pool in list(self.pools.values()):
+                self._tend(pool, now)
+        batch = Batch(self.journal.position)
+        for lot in self._dirty:
+            self._close(lot)
+        for lot, minute, amount in self._closed:
+            batch.spends[(lot.place, minute)] = batch.spends.get((lot.place, minute), 0) + amount
+            lot.pool.spent_when_batched = lot.pool.spent
+        self._dirty, self._closed = [], []
+        batch.returns, self._returns = self._returns, {}
+        return batch
+
+    def take_wanting(self) -> list[Pool]:
+        """The pools that want more, each once."""
+        wanting, self._wanting = list(self._wanting.values()), {}
+        return wanting
+
+    def drop(self) -> None:
+        """Forgets everything: what was held is held no more."""
+        for pool in self.pools.values():
+            pool.left = 0
+        self.pools, self._wanting, self._returns = {}, {}, {}
+        self._dirty, self._closed = [], []
+        self.lease_until = 0
+
+    def _tend(self, pool: Pool, now: int) -> None:
+        if pool.spent != pool.spent_when_seen or pool.is_wanted:
+            pool.spent_when_seen, pool.quiet_since = pool.spent, now
+        elif now - pool.quiet_since > FORGOTTEN:
+            self._give_back(pool)
+            del self.pools[pool.key]
+        elif now - pool.quiet_since > IDLE:
+            self._give_back(pool)
+
+    def _give_back(self, pool: Pool) -> None:
+        if pool.left:
+            self._returns[pool.key] = self._returns.get(pool.key, 0) + pool.left
+            pool.left = 0
+
+    def _turn(self, lot: Lot, minute: int) -> None:
+        if lot.minute == 0:
+            self._dirty.append(lot)
+        else:
+            self._closed.append((lot, lot.minute, lot.spent))
+            lot.spent = 0
+        lot.minute = minute
+
+    def _close(self, lot: Lot) -> None:
+        self._closed.append((lot, lot.minute, lot.spent))
+        lot.spent = 0
+        lot.minute = 0

@@ -1,0 +1,194 @@
+"""Where memory meets the database: one transaction a round settles spends, fills pools, and confirms what is known.
+
+A round runs every 250 ms, and at once when somebody waits for it. It locks the journal's row first, so this process
+and whoever takes its journal over cannot both count a record; a round whose end was not heard of is found out by the
+next. What a process holds is its own for ten seconds from the last round, by the clock that nobody sets.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from backend.core.errors import Unavailable
+from backend.core.ids import AccountId
+from backend.core.metrics import FORFEITED, ROUNDS
+from backend.db.session import Database, ReadSession, is_unavailable
+from backend.enforcement.allowances import Allowances
+from backend.enforcement.heirs import take_over
+from backend.enforcement.journal import Journal, boot_nanoseconds
+from backend.enforcement.settling import JournalLost, Round, begin, settle
+from backend.usage import settlement
+from backend.usage.leftovers import forfeit_one, forget
+
+INTERVAL = 0.25
+# The lease ends here a second before it ends in the database.
+_LEASE = int((settlement.LEASE.total_seconds() - 1) * 1_000_000_000)
+# Others' leases and journals are looked at so often.
+_CARE = 2.0
+_PAUSE_AFTER_FAILURE = 0.1
+
+log = structlog.get_logger(__name__)
+
+
+class Watcher(Protocol):
+    """Who must hear, a few times a second, which versions of accounts are in force."""
+
+    def watched(self) -> Sequence[AccountId]: ...
+
+    async def confirm(self, session: ReadSession, versions: dict[AccountId, int], *, asked_at: int) -> None:
+        """`asked_at`: nanoseconds of the boot clock before the versions were read."""
+
+
+class Treasury:
+    """One for a process; `run` lives as long as it. Without a journal, `allowances` is None and nothing is held."""
+
+    def __init__(self, database: Database, folder: Path, watcher: Watcher) -> None:
+        self._database = database
+        self._folder = folder
+        self._watcher = watcher
+        self._wake = asyncio.Event()
+        self._next: asyncio.Future[None] | None = None
+        self._open_round: Round | None = None
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self.allowances: Allowances | None = None
+        self.problem: str | None = None
+        """Why every spend is strict here, in a sentence; None when it is not."""
+        self.open_journal()
+
+    def open_journal(self) -> None:
+        """Begins a journal; where the disk has no room for one, every meter is strict."""
+        try:
+            journal = Journal.create(self._folder)
+        except OSError as error:
+            self.problem = f"No journal can be written ({error.strerror}); every spend goes to the database."
+            log.error("journal", problem=self.problem)
+            self.allowances = None
+            return
+        self.problem = None
+        self._open_round = None
+        self.allowances = Allowances(journal, self._wake.set)
+
+    def start(self) -> None:
+        self._next = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(), name="treasury")
+
+    async def stop(self) -> None:
+        """Settles and gives back everything, and removes the journal. What cannot be settled is left for others."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        if self.allowances is None:
+            return
+        is_settled = False
+        with contextlib.suppress(Exception):
+            self.allowances.give_back(list(self.allowances.pools.values()))
+            await self._do_round()
+            async with self._database.system() as session:
+                await forget(session, self.allowances.journal.id)
+            is_settled = True
+        self.allowances.journal.close(remove=is_settled)
+
+    async def round(self) -> None:
+        """Waits for a round that begins after this call. Raises Unavailable."""
+        self._wake.set()
+        if self._next is None:
+            raise _unavailable()
+        await asyncio.shield(self._next)
+
+    async def settle_account(self, account_id: AccountId) -> None:
+        """What the account spent here is in the database, and nothing is held here for it. Raises Unavailable."""
+        if self.allowances is None:
+            return
+        pools = self.allowances.of_account(account_id)
+        if any(pool.left or pool.unbatched for pool in pools) or self._open_round is not None:
+            self.allowances.give_back(pools)
+            await self.round()
+
+    async def _run(self) -> None:
+        cared_at = float("-inf")
+        loop = asyncio.get_running_loop()
+        while not self._stopping:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL):
+                    await self._wake.wait()
+            self._wake.clear()
+            done, self._next = self._next, loop.create_future()
+            assert done is not None
+            try:
+                await self._do_round()
+                done.set_result(None)
+                if loop.time() - cared_at > _CARE:
+                    cared_at = loop.time()
+                    await self._care()
+            except Exception as error:
+                self._note(error, done)
+                await asyncio.sleep(_PAUSE_AFTER_FAILURE)
+        _fail(self._next)
+        self._next = None
+
+    def _note(self, error: Exception, done: "asyncio.Future[None]") -> None:
+        if isinstance(error, JournalLost):
+            log.error("journal", problem="another process has taken this journal over")
+            self._abandon()
+        elif is_unavailable(error):
+            log.warning("the database does not answer", round="treasury")
+        else:
+            log.error("round failed", round="treasury", exc_info=error)
+        ROUNDS.labels("failed").inc()
+        _fail(done)
+
+    def _abandon(self) -> None:
+        if self.allowances is not None:
+            self.allowances.drop()
+            self.allowances.journal.close(remove=False)
+        self.open_journal()
+
+    async def _do_round(self) -> None:
+        began = boot_nanoseconds()
+        watched = self._watcher.watched()
+        allowances, found = self.allowances, None
+        try:
+            async with self._database.system() as session:
+                if allowances is not None:
+                    found = await begin(session, allowances, self._open_round, now=began)
+                    self._open_round = found
+                    await settle(session, allowances, found, now=began)
+                versions = await settlement.read_versions(session, watched)
+                await self._watcher.confirm(session, versions, asked_at=began)
+        except BaseException:
+            if found is not None and allowances is not None:
+                found.fail(allowances)
+            raise
+        if found is not None and allowances is not None:
+            allowances.lease_until = began + _LEASE
+            found.finish(allowances, boot_nanoseconds())
+            self._open_round = None
+        ROUNDS.labels("done").inc()
+
+    async def _care(self) -> None:
+        """Looks after what dead processes left."""
+        async with self._database.system() as session:
+            while await forfeit_one(session):
+                FORFEITED.inc()
+        await take_over(self._database, self._folder)
+        if self.allowances is not None:
+            async with self._database.system() as session:
+                await settlement.tidy(session, self.allowances.journal.id)
+        elif self.problem is not None:
+            self.open_journal()
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The database does not answer; nothing was spent.", headers={"Retry-After": "1"})
+
+
+def _fail(round_: "asyncio.Future[None] | None") -> None:
+    if round_ is not None and not round_.done():
+        round_.set_exception(_unavailable())
+        round_.exception()  # there may be nobody who waits for it

@@ -1,0 +1,79 @@
+"""What processes left behind: leases that have run out, and journals that others take over."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.db.session import SystemSession
+from backend.usage.settlement import Change, CounterKey, Fence, Spent, apply, held_by, lock_counters_of_all
+
+_DUE = text("""
+    SELECT id FROM journal_positions WHERE state = 'live' AND expires_at <= clock_timestamp()
+    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+""")
+_FORFEIT = text("""
+    WITH counter AS (
+        UPDATE meter_usage u SET held = u.held - a.amount, forfeited = u.forfeited + a.amount
+        FROM allowances a
+        WHERE a.journal_id = :id AND NOT a.is_forfeited
+            AND (a.account_id, a.meter, a.window_start) = (u.account_id, u.meter, u.window_start)
+    ), marked AS (
+        UPDATE allowances SET is_forfeited = true WHERE journal_id = :id
+    )
+    UPDATE journal_positions SET state = 'expired' WHERE id = :id
+""")
+_IS_OVER = text("SELECT expires_at <= clock_timestamp() FROM journal_positions WHERE id = :id")
+_FORGET_ALLOWANCES = text("DELETE FROM allowances WHERE journal_id = :id")
+_FORGET = text("DELETE FROM journal_positions WHERE id = :id")
+
+
+async def forfeit_one(session: SystemSession) -> UUID | None:
+    """Forfeits what one process holds whose lease has run out: it counts against limits and is given to nobody.
+
+    Returns its journal; None when every process is heard of.
+    """
+    journal_id: UUID | None = await session.scalar(_DUE)
+    if journal_id is not None:
+        await _forfeit(session, journal_id)
+    return journal_id
+
+
+async def is_lease_over(session: SystemSession, journal_id: UUID) -> bool:
+    """Whether the process of a journal may spend nothing any more; True for a journal that nobody knows."""
+    found = await session.scalar(_IS_OVER, {"id": journal_id})
+    return found is None or bool(found)
+
+
+async def settle_left(
+    session: SystemSession, journal_id: UUID, fence: Fence, spends: Sequence[Spent], *, gives_back: bool
+) -> None:
+    """Counts what a journal, whose row the caller has locked, says beyond its settled position; and forgets it.
+
+    `gives_back`: the journal is complete, so what it did not spend is free again; otherwise that stays forfeited.
+    """
+    held = await held_by(session, journal_id)
+    await lock_counters_of_all(session, sorted(held))
+    if not fence.is_expired and not gives_back:
+        await _forfeit(session, journal_id)
+    spent: dict[CounterKey, int] = defaultdict(int)
+    for one in spends:
+        spent[one.key] += one.amount
+    changes = [
+        Change(key, spent=spent[key], returned=held.get(key, 0) - spent[key] if gives_back else 0)
+        for key in sorted({*held, *spent})
+    ]
+    await apply(session, journal_id, changes=changes, spends=spends, from_forfeited=fence.is_expired or not gives_back)
+    await forget(session, journal_id)
+
+
+async def forget(session: SystemSession, journal_id: UUID) -> None:
+    """Removes a journal of which all is settled."""
+    await session.execute(_FORGET_ALLOWANCES, {"id": journal_id})
+    await session.execute(_FORGET, {"id": journal_id})
+
+
+async def _forfeit(session: SystemSession, journal_id: UUID) -> None:
+    await lock_counters_of_all(session, sorted(await held_by(session, journal_id)))
+    await session.execute(_FORFEIT, {"id": journal_id})
