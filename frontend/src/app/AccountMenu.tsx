@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api, session } from '../api/client';
 import { answerOf, ApiError } from '../api/problem';
 import { meQuery } from '../api/queries';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { PersonIcon } from '../ui/icons';
 import { AccountSwitch } from './AccountSwitch';
 import classes from './Frame.module.css';

@@ -2,7 +2,7 @@ import { Radio } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 import { acting } from '../api/acting';
 import type { OwnAccount } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import classes from './AccountSwitch.module.css';
 
 interface AccountSwitchProps {

@@ -1,9 +1,10 @@
 import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { useEffect, useSyncExternalStore } from 'react';
 import { session } from '../api/client';
 import { ACCOUNT_DATA } from '../api/queries';
+import { language, onLanguage } from '../texts';
 import { resetOnSwitch } from './accountData';
 import { cookieColorSchemeManager } from './colorSchemeManager';
 import { queryClient } from './queryClient';
@@ -23,6 +24,7 @@ export function App() {
     [],
   );
   useEffect(() => resetOnSwitch(queryClient), []);
+  const tag = useSyncExternalStore(onLanguage, language);
   return (
     <MantineProvider
       theme={theme}
@@ -31,7 +33,8 @@ export function App() {
       defaultColorScheme="auto"
     >
       <QueryClientProvider client={queryClient}>
-        <RouterProvider router={router} />
+        {/* Another language draws every page anew. */}
+        <RouterProvider key={tag} router={router} />
       </QueryClientProvider>
     </MantineProvider>
   );

@@ -1,6 +1,6 @@
 import { SegmentedControl, useMantineColorScheme, VisuallyHidden, type MantineColorScheme } from '@mantine/core';
 import type { ReactNode } from 'react';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { MoonIcon, ScreenIcon, SunIcon } from '../ui/icons';
 
 function choice(value: MantineColorScheme, icon: ReactNode) {
@@ -13,7 +13,7 @@ function choice(value: MantineColorScheme, icon: ReactNode) {
   return { value, label };
 }
 
-const CHOICES = [
+const choices = () => [
   choice('light', <SunIcon size={16} />),
   choice('dark', <MoonIcon size={16} />),
   choice('auto', <ScreenIcon size={16} />),
@@ -25,7 +25,7 @@ export function ColorSchemeSwitch() {
     <SegmentedControl<MantineColorScheme>
       aria-label={texts.scheme.label}
       size="xs"
-      data={CHOICES}
+      data={choices()}
       value={colorScheme}
       onChange={setColorScheme}
     />

@@ -1,13 +1,14 @@
 import { Button } from '@mantine/core';
 import { Link, Outlet } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { Placeholder } from '../ui/Placeholder';
 import { AccountMenu } from './AccountMenu';
 import { ColorSchemeSwitch } from './ColorSchemeSwitch';
 import classes from './Frame.module.css';
 import { RoomNav } from './RoomNav';
 import { useSignedIn } from './useSignedIn';
+import { useStoredLanguage } from './useStoredLanguage';
 import { useStoredTheme } from './useStoredTheme';
 
 interface FrameProps {
@@ -74,6 +75,7 @@ export function PricingFrame({ children }: { readonly children: ReactNode }) {
 
 export function CustomerFrame() {
   useStoredTheme();
+  useStoredLanguage();
   return (
     <Frame tools={<AccountMenu />} rooms={<RoomNav />}>
       <Outlet />

@@ -1,12 +1,12 @@
 import { Link } from '@tanstack/react-router';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import classes from './RoomNav.module.css';
 
 const ROOMS = [
-  { to: '/app', label: texts.rooms.overview, exact: true },
-  { to: '/app/plans', label: texts.rooms.plans, exact: false },
-  { to: '/app/limits', label: texts.rooms.limits, exact: false },
-  { to: '/app/settings', label: texts.rooms.settings, exact: false },
+  { to: '/app', room: 'overview', exact: true },
+  { to: '/app/plans', room: 'plans', exact: false },
+  { to: '/app/limits', room: 'limits', exact: false },
+  { to: '/app/settings', room: 'settings', exact: false },
 ] as const;
 
 /** The way between the customer's rooms. */
@@ -14,11 +14,11 @@ export function RoomNav() {
   return (
     <nav aria-label={texts.rooms.label} className={classes.nav}>
       <ul className={classes.list}>
-        {ROOMS.map(({ to, label, exact }) => (
+        {ROOMS.map(({ to, room, exact }) => (
           <li key={to}>
             {/* The router marks the open room with aria-current. */}
             <Link to={to} activeOptions={{ exact }} className={classes.link}>
-              {label}
+              {texts.rooms[room]}
             </Link>
           </li>
         ))}

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { PageHeading } from '../ui/PageHeading';
 import { DevMailLink } from './DevMailLink';
 import classes from './Form.module.css';

@@ -1,7 +1,7 @@
 import { Anchor } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { healthQuery } from '../api/queries';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 
 /** In development no mail leaves the machine: the way to the mailbox page of the API. Elsewhere nothing. */
 export function DevMailLink({ email }: { readonly email: string }) {

@@ -3,7 +3,7 @@ import { useEffect } from 'react';
 import { api } from '../api/client';
 import { answerOf } from '../api/problem';
 import type { SignInAnswer } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { PageHeading } from '../ui/PageHeading';
 import { LoginForm } from './LoginForm';

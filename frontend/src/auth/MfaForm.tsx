@@ -4,7 +4,7 @@ import { useRef, useState, type SyntheticEvent } from 'react';
 import { api } from '../api/client';
 import { answerOf, ApiError } from '../api/problem';
 import type { SignInAnswer } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { CodeField, type CodeKind } from './fields';
 import classes from './Form.module.css';

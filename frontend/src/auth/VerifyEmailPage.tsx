@@ -2,7 +2,7 @@ import { Button, Loader } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { api } from '../api/client';
 import { answerOf } from '../api/problem';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { PageHeading } from '../ui/PageHeading';

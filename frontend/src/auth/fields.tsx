@@ -1,6 +1,6 @@
 import { PasswordInput, TextInput } from '@mantine/core';
 import type { Ref } from 'react';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 
 interface FieldProps {
   readonly value: string;

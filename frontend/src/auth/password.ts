@@ -1,4 +1,4 @@
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatCount } from '../texts/format';
 
 /** Bounds of a password's length in characters (code points, as the server counts). There is no other rule here. */

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { rateLimitsQuery } from '../api/queries';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatClock } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Placeholder } from '../ui/Placeholder';

@@ -1,5 +1,5 @@
 import type { RateLimits } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatClock, formatCount, formatDuration } from '../texts/format';
 import type { Reader } from '../usage/meterText';
 

@@ -1,4 +1,4 @@
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { PageHeading } from '../ui/PageHeading';
 import { Panel } from '../ui/Panel';
 import { UsagePanel } from '../usage/UsagePanel';

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { subscriptionQuery, usageQuery } from '../api/queries';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatClock } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Placeholder } from '../ui/Placeholder';

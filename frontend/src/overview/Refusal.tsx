@@ -1,6 +1,6 @@
 import { Anchor } from '@mantine/core';
 import type { Problem } from '../api/problem';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { Notice } from '../ui/Notice';
 import { RequestId } from '../ui/RequestId';
 import type { Reader } from '../usage/meterText';

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { ApiError } from '../api/problem';
 import type { SpendDecision } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatCount } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';

@@ -1,5 +1,5 @@
 import type { SubscriptionAnswer, UsageAnswer } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatDay, formatMoment, formatMoney, formatPeriod } from '../texts/format';
 import type { Reader } from '../usage/meterText';
 

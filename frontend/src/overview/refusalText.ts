@@ -1,5 +1,5 @@
 import { ApiError, Unreachable, type Problem } from '../api/problem';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatDuration, formatMoment } from '../texts/format';
 import { formatAmount } from '../usage/amount';
 import { meterName, type Reader } from '../usage/meterText';

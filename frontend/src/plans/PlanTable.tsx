@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { CSSProperties } from 'react';
 import type { PlanOnSale } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { planRows, priceText } from './planRows';
 import classes from './Plans.module.css';
 

@@ -1,6 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { PlanOnSale } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatClock } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Placeholder } from '../ui/Placeholder';
@@ -43,7 +43,7 @@ export function Plans({ query, reader }: PlansProps) {
 }
 
 /** What the usual plans say after their price, which may take two lines as the rate limit does. */
-const USUAL_LINES = [
+const usualLines = () => [
   ...Object.keys(texts.meters).map((key) => ({ key, tall: false })),
   { key: 'rate', tall: true },
   { key: 'at-once', tall: false },
@@ -60,7 +60,7 @@ function PlansSkeleton() {
       <div className={classes.tallLine}>
         <Placeholder width="80%" height={16} line={24} />
       </div>
-      {USUAL_LINES.map(({ key, tall }) => (
+      {usualLines().map(({ key, tall }) => (
         <div key={key} className={tall ? classes.tallLine : classes.line}>
           <Placeholder width="100%" height={16} line={24} />
         </div>

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { plansQuery } from '../api/queries';
 import { useReader } from '../overview/useReader';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { PageHeading } from '../ui/PageHeading';
 import { Plans } from './Plans';
 

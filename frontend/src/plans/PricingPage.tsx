@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { plansQuery, publicPlansQuery } from '../api/queries';
 import { useSignedIn } from '../app/useSignedIn';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { PageHeading } from '../ui/PageHeading';
 import { Plans } from './Plans';
 

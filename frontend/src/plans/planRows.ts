@@ -1,5 +1,5 @@
 import type { PlanOnSale } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatCount, formatDuration, formatMoney } from '../texts/format';
 import { formatAmount } from '../usage/amount';
 import { meterName } from '../usage/meterText';

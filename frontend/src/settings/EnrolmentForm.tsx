@@ -5,7 +5,7 @@ import { api } from '../api/client';
 import { answerOf } from '../api/problem';
 import type { Enrolment } from '../api/types';
 import { CodeField } from '../auth/fields';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { codeOf } from './refusal';
 import classes from './Settings.module.css';

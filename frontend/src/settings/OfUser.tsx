@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import type { Me } from '../api/types';
 import { meQuery } from '../api/queries';
 import { hasOwnSettings } from '../app/who';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { Placeholder } from '../ui/Placeholder';

@@ -7,7 +7,7 @@ import { meQuery, sessionsQuery } from '../api/queries';
 import type { Me } from '../api/types';
 import { PasswordField } from '../auth/fields';
 import { passwordFault } from '../auth/password';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { codeOf, fieldRefusal } from './refusal';

@@ -1,7 +1,7 @@
 import { Button, Radio, Select, Stack, useMantineColorScheme } from '@mantine/core';
 import { useState, type SyntheticEvent } from 'react';
 import type { Me } from '../api/types';
-import { texts } from '../texts/en';
+import { language, LANGUAGES, languageFor, texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { PageHeading } from '../ui/PageHeading';
@@ -33,12 +33,13 @@ export function PreferencesPage() {
 
 function PreferencesForm({ me }: { readonly me: Me }) {
   const [theme, setTheme] = useState<Theme>(me.theme ?? 'auto');
+  const [tag, setTag] = useState(me.language === null ? language() : languageFor([me.language]));
   const { setColorScheme } = useMantineColorScheme();
   const save = useSaveProfile();
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();
-    save.mutate({ theme, language: 'en' }, { onSuccess: () => setColorScheme(theme) });
+    save.mutate({ theme, language: tag }, { onSuccess: () => setColorScheme(theme) });
   }
 
   return (
@@ -60,10 +61,11 @@ function PreferencesForm({ me }: { readonly me: Me }) {
         <Select
           label={texts.preferences.language}
           description={texts.preferences.languageHint}
-          data={[{ value: 'en', label: texts.preferences.english }]}
-          value="en"
+          data={LANGUAGES.map((known) => ({ value: known.tag, label: known.language }))}
+          value={tag}
           allowDeselect={false}
           size="md"
+          onChange={(chosen) => setTag(languageFor([chosen]))}
         />
         <Button type="submit" size="md" loading={save.isPending}>
           {texts.preferences.save}

@@ -1,7 +1,7 @@
 import { Button, Select, TextInput } from '@mantine/core';
 import { useState, type SyntheticEvent } from 'react';
 import type { Me } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import classes from './Settings.module.css';

@@ -1,6 +1,6 @@
 import { Button, Checkbox, CopyButton } from '@mantine/core';
 import { useState } from 'react';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { Notice } from '../ui/Notice';
 import classes from './Settings.module.css';
 

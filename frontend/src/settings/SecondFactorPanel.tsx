@@ -5,7 +5,7 @@ import { api } from '../api/client';
 import { answerOf } from '../api/problem';
 import { meQuery } from '../api/queries';
 import type { Enrolment, Me } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatCount } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';

@@ -1,5 +1,5 @@
 import { useReader } from '../overview/useReader';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { PageHeading } from '../ui/PageHeading';
 import { Panel } from '../ui/Panel';
 import { OfUser } from './OfUser';

@@ -4,7 +4,7 @@ import { api } from '../api/client';
 import { answerOf } from '../api/problem';
 import { sessionsQuery } from '../api/queries';
 import type { OwnSession } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatCount, formatMoment } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';

@@ -1,11 +1,11 @@
 import { Link } from '@tanstack/react-router';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import classes from './Settings.module.css';
 
 const PAGES = [
-  { to: '/app/settings/profile', label: texts.settings.profile },
-  { to: '/app/settings/security', label: texts.settings.security },
-  { to: '/app/settings/preferences', label: texts.settings.preferences },
+  { to: '/app/settings/profile', page: 'profile' },
+  { to: '/app/settings/security', page: 'security' },
+  { to: '/app/settings/preferences', page: 'preferences' },
 ] as const;
 
 /** The way between the pages of the settings. */
@@ -13,10 +13,10 @@ export function SettingsNav() {
   return (
     <nav aria-label={texts.settings.label}>
       <ul className={classes.tabs}>
-        {PAGES.map(({ to, label }) => (
+        {PAGES.map(({ to, page }) => (
           <li key={to}>
             <Link to={to} className={classes.tab}>
-              {label}
+              {texts.settings[page]}
             </Link>
           </li>
         ))}

@@ -4,7 +4,7 @@ import { useState, type SyntheticEvent } from 'react';
 import { api } from '../api/client';
 import { answerOf } from '../api/problem';
 import { PasswordField } from '../auth/fields';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { codeOf } from './refusal';
 import classes from './Settings.module.css';

@@ -1,4 +1,4 @@
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 
 /** In this order: the names of browsers that others carry along come last. */
 const BROWSERS: readonly (readonly [RegExp, string])[] = [

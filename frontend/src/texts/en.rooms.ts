@@ -107,8 +107,7 @@ export const roomTexts = {
     light: 'Light',
     dark: 'Dark',
     language: 'Language',
-    languageHint: 'English is the one language so far.',
-    english: 'English',
+    languageHint: 'In which language this app speaks to you. Messages by mail are in English.',
     save: 'Save preferences',
   },
 

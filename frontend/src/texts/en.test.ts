@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { texts } from './en';
+import { en as texts } from './en';
 
 /** Every text with its place; functions are given words that can be found again. */
 function* all(node: unknown, place: string): Generator<{ place: string; text: string; given: string[] }> {

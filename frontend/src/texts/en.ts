@@ -2,10 +2,11 @@ import { roomTexts } from './en.rooms';
 import { signInTexts } from './en.signIn';
 
 /**
- * Every English text of the web app. Sentences take values that are already formatted (texts/format.ts).
+ * Every English text of the web app, and the shape of every other catalogue. Sentences take values that are already formatted (texts/format.ts).
  * `locale` decides how numbers, money and dates look.
  */
-export const texts = {
+export const en = {
+  language: 'English',
   locale: 'en-GB',
   product: 'Feature Platform',
   skipToContent: 'Skip to content',

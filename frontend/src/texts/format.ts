@@ -1,4 +1,4 @@
-import { texts } from './en';
+import { texts } from '.';
 
 /** A zone that Intl knows; an unknown or missing one becomes UTC, and is then also named so. */
 export function knownZone(zone: string | null | undefined): string {

@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { errorText } from './errorText';
 import { Notice } from './Notice';
 import { RequestId } from './RequestId';

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 
 /** The first page keeps the browser's own start; every later one is announced by moving the focus to its heading. */
 let shownBefore: string | null = null;

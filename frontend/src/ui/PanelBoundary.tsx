@@ -1,5 +1,5 @@
 import { Component, type ReactNode } from 'react';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { ErrorNotice } from './ErrorNotice';
 
 interface Props {

@@ -1,5 +1,5 @@
 import { Button, CopyButton } from '@mantine/core';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import classes from './Notice.module.css';
 
 /** The request id, to copy: with it, whoever runs the service finds the cause. */

@@ -1,5 +1,5 @@
 import { ApiError, Unreachable } from '../api/problem';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatDuration } from '../texts/format';
 
 export interface ErrorText {

@@ -1,5 +1,5 @@
 import type { MeterUsage } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatClock } from '../texts/format';
 import { NearIcon, StopIcon } from '../ui/icons';
 import { formatAmount } from './amount';

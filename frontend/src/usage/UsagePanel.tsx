@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { usageQuery } from '../api/queries';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatClock } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Placeholder } from '../ui/Placeholder';
@@ -44,13 +44,11 @@ export function UsagePanel({ reader }: { readonly reader: Reader }) {
   );
 }
 
-const USUAL_METERS = Object.values(texts.meters);
-
 /** Rows of the usual height, so that nothing moves when the numbers arrive. Never a 0 that is not known. */
 function UsageSkeleton() {
   return (
     <ul className={classes.list} aria-busy="true" aria-label={texts.usage.heading}>
-      {USUAL_METERS.map((name) => (
+      {Object.values(texts.meters).map((name) => (
         <li key={name} className={classes.row}>
           <div className={classes.head}>
             <h3 className={classes.name}>{name}</h3>

@@ -1,4 +1,4 @@
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 
 export type Spelling = 'short' | 'long';
 

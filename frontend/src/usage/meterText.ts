@@ -1,5 +1,5 @@
 import type { MeterUsage, Projection } from '../api/types';
-import { texts } from '../texts/en';
+import { texts } from '../texts';
 import { formatClock, formatCount, formatDay, formatMoment } from '../texts/format';
 import { formatAmount } from './amount';
 import type { MeterState } from './meterState';
