@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 from sqlalchemy import TextClause, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -129,8 +129,12 @@ def is_unavailable(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
+    if error.connection_invalidated:
+        return True
     state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or state is None or state[:2] in _UNAVAILABLE_STATES
+    if state is None:  # said by the driver: about the connection, or about a value that it cannot send
+        return isinstance(error, OperationalError | InterfaceError)
+    return state[:2] in _UNAVAILABLE_STATES
 
 
 def is_driver_unavailable(error: psycopg.Error) -> bool:

@@ -272,3 +272,11 @@ def test_an_address_is_read_however_it_begins(scheme: str) -> None:
     rest = "feature:p%40ss%25@db.example.com:5432/feature_db?sslmode=require"
     assert async_url(f"{scheme}://{rest}") == f"postgresql+psycopg://{rest}"
     assert driver_url(f"{scheme}://{rest}") == f"postgresql://{rest}"
+
+
+async def test_a_value_that_cannot_be_sent_is_no_outage(database: Database) -> None:
+    for value in ("a\0b", "\ud800"):
+        with pytest.raises((DBAPIError, UnicodeEncodeError)) as raised:
+            async with database.read() as session:
+                await session.execute(text("SELECT CAST(:value AS text)"), {"value": value})
+        assert not is_unavailable(raised.value), value

@@ -9,6 +9,7 @@ from sqlalchemy import Row, text
 
 from backend.auth.errors import AccountUnknown, Unauthenticated
 from backend.auth.principal import Principal, Role, role_named
+from backend.auth.service.host_accounts import is_external_id
 from backend.auth.service.issuers import ForeignIdentity, TrustedIssuers
 from backend.core.ids import AccountId
 from backend.db.session import ReadSession
@@ -177,7 +178,7 @@ async def _is(session: ReadSession, named: str, account_id: AccountId | None) ->
     """Whether a name is that of this account."""
     name = _name(named)
     if name["external_id"] is None:
-        return name["id"] == str(account_id)
+        return account_id is not None and name["id"] == str(account_id)
     found: AccountId | None = await session.scalar(_EXTERNAL_ACCOUNT, {"external_id": name["external_id"]})
     return found is not None and found == account_id
 
@@ -185,7 +186,8 @@ async def _is(session: ReadSession, named: str, account_id: AccountId | None) ->
 def _name(named: str) -> dict[str, str | None]:
     """The two ways to name an account. What is neither names none."""
     if named.startswith(EXTERNAL):
-        return {"id": None, "external_id": named.removeprefix(EXTERNAL)}
+        external_id = named.removeprefix(EXTERNAL)
+        return {"id": None, "external_id": external_id if is_external_id(external_id) else None}
     try:
         return {"id": str(UUID(named)), "external_id": None}
     except ValueError:

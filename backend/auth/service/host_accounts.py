@@ -21,11 +21,18 @@ from backend.db.session import ReadSession, SystemSession
 
 # What stands in a path and in a header as it is.
 EXTERNAL_ID = r"[A-Za-z0-9][A-Za-z0-9._:@|+=~-]{0,199}"
+# Whatever can be read: no controls, and not U+FFFD, which stands for bytes that are no text.
+SUBJECT = r"[^\u0000-\u001f\u007f-\u009f\ufffd]{1,200}"
 
 
 def is_external_id(text: str) -> bool:
     """Whether a host application may call an account so."""
     return re.fullmatch(EXTERNAL_ID, text) is not None
+
+
+def is_subject(text: str) -> bool:
+    """Whether an issuer may call somebody so. Half a surrogate pair is no text."""
+    return re.fullmatch(SUBJECT, text) is not None and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 @dataclass(frozen=True, slots=True)

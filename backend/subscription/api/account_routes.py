@@ -15,7 +15,14 @@ from backend.auth.errors import (
     Unauthenticated,
 )
 from backend.auth.principal import Principal, Role
-from backend.auth.service.host_accounts import EXTERNAL_ID, AccountChange, find_account, put_member, remove_member
+from backend.auth.service.host_accounts import (
+    EXTERNAL_ID,
+    SUBJECT,
+    AccountChange,
+    find_account,
+    put_member,
+    remove_member,
+)
 from backend.auth.service.portal import make_portal_link
 from backend.auth.service.profile import ensure_zone
 from backend.core.problem import StrictRoute, problem_responses
@@ -28,7 +35,10 @@ router = APIRouter(prefix="/v1/accounts", tags=["Accounts"], route_class=StrictR
 SCOPE = "accounts:create"
 
 ExternalId = Annotated[str, Path(pattern=f"^{EXTERNAL_ID}$", description="The id that the host application gave.")]
-Subject = Annotated[str, Path(min_length=1, max_length=200, description="Of a trusted issuer, or the id of a user.")]
+Subject = Annotated[str, Path(pattern=f"^{SUBJECT}$", description="Of a trusted issuer, or the id of a user.")]
+
+# The subject is the rest of the path: issuers give out addresses, too.
+_MEMBER = "/{external_id}/members/{subject:path}"
 
 _HOST = (Unauthenticated, ScopeMissing)
 _KNOWN = (*_HOST, AccountUnknown)
@@ -67,7 +77,7 @@ class MemberBody(_Body):
 class PortalBody(_Body):
     """For whom: a member, in their role; left out, somebody with the rights of the owner."""
 
-    subject: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    subject: Annotated[str, Field(pattern=f"^{SUBJECT}$")] | None = None
 
 
 @router.put("/{external_id}", dependencies=_ONLY_HOST, responses=problem_responses(*_HOST, TimeZoneFixed, body=True))
@@ -100,9 +110,7 @@ async def delete_account(external_id: ExternalId, session: SystemWrite, catalogs
     return Message(message="The account is deleted.")
 
 
-@router.put(
-    "/{external_id}/members/{subject}", dependencies=_ONLY_HOST, responses=problem_responses(*_KNOWN, body=True)
-)
+@router.put(_MEMBER, dependencies=_ONLY_HOST, responses=problem_responses(*_KNOWN, body=True))
 async def put_account_member(
     external_id: ExternalId, subject: Subject, body: MemberBody, session: SystemWrite
 ) -> MemberSchema:
@@ -112,9 +120,7 @@ async def put_account_member(
     return MemberSchema(subject=member.subject, role=member.role)
 
 
-@router.delete(
-    "/{external_id}/members/{subject}", dependencies=_ONLY_HOST, responses=problem_responses(*_KNOWN, MemberUnknown)
-)
+@router.delete(_MEMBER, dependencies=_ONLY_HOST, responses=problem_responses(*_KNOWN, MemberUnknown))
 async def delete_account_member(external_id: ExternalId, subject: Subject, session: SystemWrite) -> Message:
     """From now on they may do nothing in the account."""
     account = await find_account(session, external_id=external_id, lock=True)
