@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.core.trusted_issuer import TrustedIssuer, ensure_apart
@@ -77,8 +77,11 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_issuers")
     @classmethod
-    def _issuers_apart(cls, value: tuple[TrustedIssuer, ...]) -> tuple[TrustedIssuer, ...]:
+    def _issuers_apart(cls, value: tuple[TrustedIssuer, ...], info: ValidationInfo) -> tuple[TrustedIssuer, ...]:
         ensure_apart(value)
+        own = info.data.get("jwt_issuer")
+        if any(issuer.issuer == own for issuer in value):
+            raise ValueError(f"{own} is our own JWT_ISSUER: tokens of ours would be taken for another's")
         return value
 
     @field_validator("quota_status", mode="before")

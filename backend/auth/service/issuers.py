@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import httpx
 import jwt
 import structlog
 
+from backend.auth.service.host_accounts import is_subject
 from backend.core.errors import Unavailable
 from backend.core.trusted_issuer import TrustedIssuer
 from backend.security.errors import TokenInvalid
@@ -24,7 +26,6 @@ PAUSE = timedelta(seconds=10)
 _MAX_TOKEN = 8_192
 _MAX_KEYS_BYTES = 256 * 1024
 _TIMEOUT_SECONDS = 3.0
-_MAX_SUBJECT = 200
 
 _log = structlog.get_logger(__name__)
 
@@ -85,15 +86,17 @@ class _Issuer:
                     "verify_exp": False,
                     "verify_iat": False,
                     "verify_nbf": False,
+                    "verify_sub": False,  # numbers are subjects, too
                 },
             )
             _ensure_in_time(claims, now, timedelta(seconds=terms.leeway_seconds))
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise TokenInvalid(type(error).__name__) from error
-        account = claims.get(terms.account_claim) if terms.account_claim else None
-        if terms.account_claim and not isinstance(account, str):
-            raise TokenInvalid("account")
-        return ForeignIdentity(terms.subject_prefix + _subject(claims.get(terms.subject_claim)), account, terms.role)
+        account = _readable(claims.get(terms.account_claim), what="account") if terms.account_claim else None
+        subject = claims.get(terms.subject_claim)
+        if isinstance(subject, int) and not isinstance(subject, bool):
+            subject = str(subject)
+        return ForeignIdentity(_readable(subject, what="subject", prefix=terms.subject_prefix), account, terms.role)
 
 
 class _Keys:
@@ -124,8 +127,9 @@ class _Keys:
             return
         self._asked_at = now
         try:
-            self._by_kid, self._fetched_at = await _fetch(self._url), now
-        except (httpx.HTTPError, ValueError) as error:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):  # of all of it: an issuer that drips is within each read's
+                self._by_kid, self._fetched_at = await _fetch(self._url), now
+        except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
             _log.warning("keys_of_an_issuer_not_fetched", url=self._url, error=repr(error))
 
     @staticmethod
@@ -155,20 +159,21 @@ async def _fetch(url: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _ensure_in_time(claims: Mapping[str, Any], now: datetime, leeway: timedelta) -> None:
-    """Raises ValueError for a token that is over or not yet good."""
+    """Raises ValueError or OverflowError for a token that is over or not yet good, or says neither."""
     seconds = now.timestamp()
     times = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
     if any(isinstance(moment, bool) or not isinstance(moment, int | float) for moment in times.values()):
         raise ValueError("a time is no number")
+    if not all(map(math.isfinite, times.values())):  # Python's JSON knows NaN, which is neither before nor after
+        raise ValueError("a time is no time")
     if times["exp"] + leeway.total_seconds() <= seconds:
         raise ValueError("over")
     if max(times.get("nbf", 0), times.get("iat", 0)) - leeway.total_seconds() > seconds:
         raise ValueError("not yet good")
 
 
-def _subject(value: object) -> str:
-    """The subject as text; issuers with numbered users send numbers. Raises TokenInvalid."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not 1 <= len(text) <= _MAX_SUBJECT or "\0" in text:
-        raise TokenInvalid("subject")
-    return text
+def _readable(value: object, *, what: str, prefix: str = "") -> str:
+    """A claim that names somebody or something, in letters as they are kept. Raises TokenInvalid."""
+    if not isinstance(value, str) or not value or not is_subject(prefix + value):
+        raise TokenInvalid(what)
+    return prefix + value
