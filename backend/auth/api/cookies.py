@@ -51,7 +51,7 @@ class Delivery:
         """The refresh token that was sent. A cookie counts only with the header, which no foreign page can send."""
         found = in_body or (in_cookie if self.is_web else None)
         if found is None:
-            raise RefreshRefused("No refresh token was sent. Sign in again.")
+            raise RefreshRefused("No refresh token was sent. Sign in again.", reason="none_sent")
         return found
 
     def forget(self, response: Response) -> None:

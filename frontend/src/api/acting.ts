@@ -12,6 +12,7 @@ type Kept = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
  */
 export class Acting {
   #account: string | null;
+  #lost: string | null = null;
   readonly #kept: Kept | null;
   readonly #listeners = new Set<() => void>();
 
@@ -25,17 +26,35 @@ export class Acting {
     return this.#account;
   }
 
+  /** The account that was given up because the server knows it no more, until another one is chosen. */
+  get lost(): string | null {
+    return this.#lost;
+  }
+
   choose(account: string): void {
     if (account === this.#account) return;
     this.#account = account;
+    this.#lost = null;
     this.#keep();
     this.#tell();
   }
 
   /** Gives the choice up; with an id only when that is still the choice. */
   forget(account: string | null = this.#account): void {
-    if (this.#account === null || account !== this.#account) return;
+    const lost = this.#lost;
+    this.#lost = null;
+    if (this.#account !== null && account === this.#account) {
+      this.#account = null;
+      this.#keep();
+    } else if (lost === null) return;
+    this.#tell();
+  }
+
+  /** Gives up an account that the server knows no more, if that is still the choice. */
+  lose(account: string): void {
+    if (account !== this.#account) return;
     this.#account = null;
+    this.#lost = account;
     this.#keep();
     this.#tell();
   }

@@ -25,6 +25,9 @@ const OWN_CREDENTIAL = new Set(
   ].map((name) => AUTH + name),
 );
 
+/** Only these mean the same for another account: whatever acts was meant for the one that it named. */
+const READS = new Set(['GET', 'HEAD']);
+
 /** Routes about the user, whichever account they act for. */
 const OF_THE_USER = ['logout', 'sessions', '2fa', 'change-password'].map((name) => AUTH + name);
 
@@ -62,7 +65,7 @@ async function isAccountUnknown(response: Response): Promise<boolean> {
 
 /**
  * Names the chosen account. When the server knows it no more (the user was taken out of it, or somebody else has
- * signed in), the choice is given up and the request goes out once more without it.
+ * signed in), the choice is given up; a request that reads goes out once more without it.
  */
 function forAccount(acting: Acting, send: Send): Send {
   return async (request) => {
@@ -72,8 +75,8 @@ function forAccount(acting: Acting, send: Send): Send {
     const again = request.clone();
     const response = await send(named(request, account));
     if (!(await isAccountUnknown(response))) return response;
-    acting.forget(account);
-    return send(named(again, acting.account));
+    acting.lose(account);
+    return READS.has(request.method) ? send(named(again, acting.account)) : response;
   };
 }
 

@@ -23,7 +23,8 @@ function start(answer: (account: string | null) => Response) {
     return answer(account);
   });
   const post = (path: string) => authFetch(new Request(`http://app.test${path}`, { method: 'POST', body: '{"a":1}' }));
-  return { acting, seen, post };
+  const get = (path: string) => authFetch(new Request(`http://app.test${path}`));
+  return { acting, seen, post, get };
 }
 
 const fine = () => new Response(null, { status: 200 });
@@ -63,29 +64,40 @@ describe('createAuthFetch for a chosen account', () => {
     expect(seen[0]?.account).toBeNull();
   });
 
-  it('gives up an account the server does not know, and tries once more without it', async () => {
-    const { acting, seen, post } = start((account) => (account === null ? fine() : problem(404, 'account_unknown')));
-    expect((await post('/v1/usage/consume')).status).toBe(200);
+  it('gives up an account the server does not know, and reads once more without it', async () => {
+    const { acting, seen, get } = start((account) => (account === null ? fine() : problem(404, 'account_unknown')));
+    expect((await get('/v1/auth/me')).status).toBe(200);
     expect(seen.map(({ account }) => account)).toEqual([ACME, null]);
-    expect(seen[1]).toMatchObject({ authorization: 'Bearer old', body: '{"a":1}' });
+    expect(seen[1]).toMatchObject({ authorization: 'Bearer old' });
     expect(acting.account).toBeNull();
+    expect(acting.lost).toBe(ACME);
+  });
+
+  it('never repeats for another account what was to be done for the one that is gone', async () => {
+    const { acting, seen, post } = start((account) => (account === null ? fine() : problem(404, 'account_unknown')));
+    const answer = await post('/v1/usage/consume');
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toMatchObject({ code: 'account_unknown' });
+    expect(seen.map(({ account }) => account)).toEqual([ACME]);
+    expect(acting.account).toBeNull();
+    expect(acting.lost).toBe(ACME);
   });
 
   it('tries no more than once', async () => {
-    const { seen, post } = start(() => problem(404, 'account_unknown'));
-    const answer = await post('/v1/usage/consume');
+    const { seen, get } = start(() => problem(404, 'account_unknown'));
+    const answer = await get('/v1/auth/me');
     expect(answer.status).toBe(404);
     expect(await answer.json()).toMatchObject({ code: 'account_unknown' });
     expect(seen).toHaveLength(2);
   });
 
   it('keeps another account that was chosen while the answer was on its way, and uses it', async () => {
-    const { acting, seen, post } = start((account) => {
+    const { acting, seen, get } = start((account) => {
       if (account !== ACME) return fine();
       acting.choose(BETA);
       return problem(404, 'account_unknown');
     });
-    expect((await post('/v1/usage/consume')).status).toBe(200);
+    expect((await get('/v1/auth/me')).status).toBe(200);
     expect(seen.map(({ account }) => account)).toEqual([ACME, BETA]);
     expect(acting.account).toBe(BETA);
   });
@@ -141,11 +153,16 @@ describe('Acting', () => {
     acting.choose(ACME);
     acting.forget(BETA);
     expect(listener).toHaveBeenCalledTimes(1);
-    acting.forget(ACME);
+    acting.lose(BETA);
+    acting.lose(ACME);
+    expect(acting.lost).toBe(ACME);
     expect(listener).toHaveBeenCalledTimes(2);
+    acting.forget();
+    expect(acting.lost).toBeNull();
+    expect(listener).toHaveBeenCalledTimes(3);
     stop();
     acting.choose(BETA);
-    expect(listener).toHaveBeenCalledTimes(2);
+    expect(listener).toHaveBeenCalledTimes(3);
   });
 
   it('holds without a storage that works', () => {

@@ -1,9 +1,11 @@
 import createClient from 'openapi-fetch';
 import { acting } from './acting';
 import { createAuthFetch } from './authFetch';
+import { ending } from './ending';
 import { answerOf, ApiError } from './problem';
 import type { paths } from './schema';
 import { Session } from './session';
+import { signedOut } from './signedOut';
 
 const baseUrl = import.meta.env.VITE_API_BASE_URL || window.location.origin;
 
@@ -13,14 +15,58 @@ const credentials = 'include';
 /** The session's end has been said by the server; anything else (busy, failing, unreachable) says nothing about it. */
 const SESSION_OVER = new Set([400, 401, 403, 422]);
 
-async function renew(): Promise<string | null> {
+/** For how long a sign-out waits for its confirmation. */
+const PATIENCE_MS = 5_000;
+
+async function renewed(): Promise<string | null> {
   try {
     const pair = await answerOf(api.POST('/v1/auth/refresh', { body: {} }));
     return pair.access_token;
   } catch (error) {
-    if (error instanceof ApiError && SESSION_OVER.has(error.status)) return null;
-    throw error;
+    if (!(error instanceof ApiError && SESSION_OVER.has(error.status))) throw error;
+    // Without a cookie there was no session, as far as this browser knows; with one, it has ended.
+    if (session.status === 'signed-in' || error.problem?.reason !== 'none_sent') ending.note('over');
+    return null;
   }
+}
+
+async function renew(): Promise<string | null> {
+  if (!signedOut.isUnconfirmed) return renewed();
+  await confirmSignOut(null).catch(() => undefined);
+  ending.note('left');
+  return null;
+}
+
+/** Ends the session on the server; whether the token was still good for that. Rejects when it is not confirmed. */
+async function end(token: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    await answerOf(plain.POST('/v1/auth/logout', { headers: { Authorization: `Bearer ${token}` }, signal }));
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 401)) throw error;
+    return false;
+  }
+  return true;
+}
+
+async function confirmSignOut(token: string | null): Promise<void> {
+  // A token that is too old says nothing about the session: a new one for its last request.
+  if (token === null || !(await end(token))) {
+    const fresh = await renewed();
+    if (fresh !== null) await end(fresh);
+  }
+  signedOut.clear();
+}
+
+/**
+ * Signs out, whatever the server answers. One that does not confirm it is told again as soon as this app meets it;
+ * until then no tab of this browser signs in by the old session.
+ */
+export async function signOut(): Promise<void> {
+  signedOut.mark();
+  await confirmSignOut(session.token).catch(() => undefined);
+  ending.note('left');
+  session.signOut();
 }
 
 export const session: Session = new Session(renew);
@@ -34,4 +80,12 @@ export const api = createClient<paths>({
   baseUrl,
   credentials,
   fetch: createAuthFetch(session, acting, (request) => fetch(request)),
+});
+
+/** The same without a sign-in of its own: renewals are nothing that a sign-out may wait for. */
+const plain = createClient<paths>({
+  baseUrl,
+  credentials,
+  headers: { 'X-Feature-Client': 'web' },
+  fetch: (request) => fetch(request),
 });

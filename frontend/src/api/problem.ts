@@ -22,6 +22,10 @@ export interface Problem {
   readonly retryAfter: number | null;
   readonly fixes: readonly Fix[];
   readonly upgradeUrl: string | null;
+  /** The name of the plan that refused. */
+  readonly plan: string | null;
+  /** More exactly than the code, where the server knows it. */
+  readonly reason: string | null;
 }
 
 /** The server answered, and refused. `problem` is null when the answer is not one that explains itself. */
@@ -79,6 +83,8 @@ export function readProblem(body: unknown, status: number): Problem | null {
     retryAfter: number(fields.retry_after),
     fixes: fixes(fields.fixes),
     upgradeUrl: text(fields.upgrade_url),
+    plan: text(fields.plan),
+    reason: text(fields.reason),
   };
 }
 

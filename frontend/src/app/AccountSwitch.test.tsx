@@ -21,10 +21,13 @@ describe('the account menu of a member of several accounts', () => {
     network({ [ME]: [200, member(ADA)] });
     open('/app', 'signed-in');
     const menu = await openMenu(ofAda);
-    const group = within(menu.getByRole('radiogroup', { name: 'Act for' }));
-    expect(group.getByRole<HTMLInputElement>('radio', { name: 'Ada' }).checked).toBe(true);
-    expect(group.getByRole<HTMLInputElement>('radio', { name: 'Acme' }).checked).toBe(false);
-    expect(group.getByText('Developer')).toBeTruthy();
+    const list = within(menu.getByRole('list', { name: 'Act for' }));
+    const choices = list.getAllByRole('button').map((choice) => [choice.title, choice.getAttribute('aria-current')]);
+    expect(choices).toEqual([
+      ['Acme', 'false'],
+      ['Ada', 'true'],
+    ]);
+    expect(list.getByText('Developer')).toBeTruthy();
   });
 
   it('acts for another one, drops what was loaded for the first, and keeps the place', async () => {
@@ -32,13 +35,13 @@ describe('the account menu of a member of several accounts', () => {
     const loaded = open('/app', 'signed-in');
     const menu = await openMenu(ofAda);
     loaded.setQueryData([...ACCOUNT_DATA, 'elsewhere'], 'of Ada');
-    await userEvent.click(menu.getByRole('radio', { name: 'Acme' }));
+    await userEvent.click(menu.getByTitle('Acme'));
     await screen.findByRole('button', { name: 'Account ada@example.com, acting for Acme' });
     expect(loaded.getQueryData([...ACCOUNT_DATA, 'elsewhere'])).toBeUndefined();
     expect(acting.account).toBe(ACME);
-    const radio = menu.getByRole<HTMLInputElement>('radio', { name: 'Acme' });
-    expect(radio.checked).toBe(true);
-    expect(document.activeElement).toBe(radio);
+    expect(screen.queryByRole('dialog')).toBeNull();
+    expect(await screen.findByText('You act for Acme now.')).toBeTruthy();
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: /acting for Acme/ }));
     const last = (route: string) => calls.findLast((call) => call.route === route)?.account;
     await vi.waitFor(() => expect(last('GET /v1/subscription/usage')).toBe(ACME));
     expect(last('GET /v1/subscription/me')).toBe(ACME);
@@ -48,23 +51,32 @@ describe('the account menu of a member of several accounts', () => {
     network({ [ME]: ({ account }) => (account === ACME ? problem(503, 'x', 'Busy.') : [200, member(ADA)]) });
     open('/app', 'signed-in');
     const menu = await openMenu(ofAda);
-    await userEvent.click(menu.getByRole('radio', { name: 'Acme' }));
-    expect((await menu.findByRole('alert')).textContent).toContain('This account could not be loaded.');
-    await userEvent.click(menu.getByRole('radio', { name: 'Ada' }));
+    await userEvent.click(menu.getByTitle('Acme'));
+    const again = await openMenu('Account ada@example.com, acting for Acme');
+    expect((await again.findByRole('alert')).textContent).toContain('This account could not be loaded.');
+    await userEvent.click(again.getByTitle('Ada'));
     await screen.findByRole('button', { name: ofAda });
-    expect(menu.queryByRole('alert')).toBeNull();
   });
 
-  it('goes back to the own account when the user was taken out of the other', async () => {
+  it('goes back to the own account when the user was taken out of the other, and says so', async () => {
+    let gone = false;
     network({
-      [ME]: ({ account }) => (account === ACME ? problem(404, 'account_unknown', 'No.') : [200, member(ADA)]),
+      [ME]: ({ account }) => {
+        if (account !== ACME) return [200, member(ADA)];
+        return gone ? problem(404, 'account_unknown', 'No.') : [200, member(ACME)];
+      },
     });
-    open('/app', 'signed-in');
-    const menu = await openMenu(ofAda);
-    await userEvent.click(menu.getByRole('radio', { name: 'Acme' }));
-    await vi.waitFor(() => expect(acting.account).toBeNull());
+    const loaded = open('/app', 'signed-in');
+    await userEvent.click((await openMenu(ofAda)).getByTitle('Acme'));
+    await screen.findByText('You act for Acme now.');
+    gone = true;
+    await loaded.invalidateQueries({ queryKey: ACCOUNT_DATA });
+    const notice = (await screen.findByText('You are no longer a member of Acme')).parentElement;
     await screen.findByRole('button', { name: ofAda });
-    expect(menu.getByRole<HTMLInputElement>('radio', { name: 'Ada' }).checked).toBe(true);
+    expect(notice?.textContent).toContain('You act for Ada now.');
+    expect(acting.account).toBeNull();
+    await userEvent.click(screen.getByRole('button', { name: 'Close' }));
+    expect(screen.queryByText('You are no longer a member of Acme')).toBeNull();
   });
 
   it('forgets the choice at the sign-out, which is not for an account', async () => {
@@ -74,8 +86,8 @@ describe('the account menu of a member of several accounts', () => {
     });
     open('/app', 'signed-in');
     const menu = await openMenu(ofAda);
-    await userEvent.click(menu.getByRole('radio', { name: 'Acme' }));
-    await userEvent.click(menu.getByRole('button', { name: 'Sign out' }));
+    await userEvent.click(menu.getByTitle('Acme'));
+    await userEvent.click((await openMenu('Account ada@example.com, acting for Acme')).getByText('Sign out'));
     await screen.findByRole('heading', { name: 'Sign in' });
     expect(calls.find(({ route }) => route === 'POST /v1/auth/logout')?.account).toBeNull();
     expect(acting.account).toBeNull();
@@ -84,11 +96,19 @@ describe('the account menu of a member of several accounts', () => {
 });
 
 describe('the account menu of others', () => {
+  it('calls the reader by the name they gave', async () => {
+    network({ [ME]: [200, me({ name: 'Ada Lovelace' })] });
+    open('/app', 'signed-in');
+    const menu = await openMenu('Account ada@example.com');
+    expect(menu.getByText('Ada Lovelace')).toBeTruthy();
+    expect(menu.getByText('ada@example.com')).toBeTruthy();
+  });
+
   it('has no list for one account', async () => {
     network({ [ME]: [200, me()] });
     open('/app', 'signed-in');
     const menu = await openMenu('Account ada@example.com');
-    expect(menu.queryByRole('radiogroup')).toBeNull();
+    expect(menu.queryByRole('list')).toBeNull();
   });
 
   it.each([
@@ -104,6 +124,6 @@ describe('the account menu of others', () => {
     open('/app', 'signed-in');
     const menu = await openMenu(button);
     expect(menu.getByText(label)).toBeTruthy();
-    expect(menu.queryByRole('radiogroup')).toBeNull();
+    expect(menu.queryByRole('list')).toBeNull();
   });
 });

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { texts } from '../texts';
 import { Placeholder } from '../ui/Placeholder';
 import { AccountMenu } from './AccountMenu';
+import { AccountLost, ActingFor } from './ActingFor';
 import { ColorSchemeSwitch } from './ColorSchemeSwitch';
 import classes from './Frame.module.css';
 import { RoomNav } from './RoomNav';
@@ -77,7 +78,16 @@ export function CustomerFrame() {
   useStoredTheme();
   useStoredLanguage();
   return (
-    <Frame tools={<AccountMenu />} rooms={<RoomNav />}>
+    <Frame
+      tools={<AccountMenu />}
+      rooms={
+        <>
+          <ActingFor />
+          <RoomNav />
+        </>
+      }
+    >
+      <AccountLost />
       <Outlet />
     </Frame>
   );

@@ -5,7 +5,10 @@ import { ACCOUNT_DATA } from '../api/queries';
 
 /** What was loaded for one account is never shown for another: it is dropped and loaded anew. Returns the way to stop. */
 export function resetOnSwitch(queryClient: QueryClient): () => void {
+  let shown = acting.account;
   return acting.subscribe(() => {
+    if (acting.account === shown) return;
+    shown = acting.account;
     // At a sign-out there is nothing to load any more.
     if (session.status === 'signed-in') void queryClient.resetQueries({ queryKey: ACCOUNT_DATA });
   });

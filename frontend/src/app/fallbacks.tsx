@@ -1,14 +1,20 @@
 import { Anchor, Button } from '@mantine/core';
 import { Link, useLocation, useRouter } from '@tanstack/react-router';
+import { useEffect } from 'react';
 import { session } from '../api/client';
 import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { PageHeading } from '../ui/PageHeading';
 import { Frame } from './Frame';
+import { useSignedIn } from './useSignedIn';
 
 export function NotFoundPage() {
   const path = useLocation({ select: (location) => location.pathname });
-  const signedIn = session.status === 'signed-in';
+  const signedIn = useSignedIn();
+  useEffect(() => {
+    // No page has asked yet; without an answer the way to sign-in finds it out.
+    session.restore().catch(() => undefined);
+  }, []);
   return (
     <Frame narrow>
       <PageHeading>{texts.notFound.heading}</PageHeading>

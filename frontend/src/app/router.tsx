@@ -1,9 +1,11 @@
 import { createRootRoute, createRoute, createRouter, redirect, type RouterHistory } from '@tanstack/react-router';
 import { session } from '../api/client';
+import { ending } from '../api/ending';
 import { challenge } from '../auth/challenge';
 import { ForgotPage } from '../auth/ForgotPage';
 import { LoginPage } from '../auth/LoginPage';
 import { MfaPage } from '../auth/MfaPage';
+import { isOwnPath, placeOf } from '../auth/place';
 import { PortalPage } from '../auth/PortalPage';
 import { ResetPage } from '../auth/ResetPage';
 import { SignupPage } from '../auth/SignupPage';
@@ -27,6 +29,15 @@ function tokenSearch(search: Record<string, unknown>): TokenSearch {
   return typeof search.token === 'string' && search.token !== '' ? { token: search.token } : {};
 }
 
+interface LoginSearch extends TokenSearch {
+  /** The page that was asked for, to go there after the sign-in. */
+  readonly next?: string;
+}
+
+function loginSearch(search: Record<string, unknown>): LoginSearch {
+  return { ...tokenSearch(search), ...(isOwnPath(search.next) ? { next: search.next } : {}) };
+}
+
 /** Whether somebody is signed in, for pages that are of use either way: no answer counts as no. */
 async function isSignedIn(): Promise<boolean> {
   return (await session.restore().catch(() => session.status)) === 'signed-in';
@@ -47,13 +58,14 @@ const publicRoute = createRoute({ getParentRoute: () => rootRoute, id: 'public',
 const loginRoute = createRoute({
   getParentRoute: () => publicRoute,
   path: '/login',
-  validateSearch: tokenSearch,
+  validateSearch: loginSearch,
   // A sign-in link is used whoever is signed in: it may be meant for another user.
   beforeLoad: async ({ search }) => {
-    if (search.token === undefined && (await isSignedIn())) throw redirect({ to: '/app', replace: true });
+    if (search.token === undefined && (await isSignedIn())) throw redirect({ ...placeOf(search.next), replace: true });
   },
   component: function Login() {
-    return <LoginPage token={loginRoute.useSearch().token} />;
+    const { token, next } = loginRoute.useSearch();
+    return <LoginPage token={token} next={next ?? null} />;
   },
 });
 
@@ -118,8 +130,11 @@ const portalRoute = createRoute({
 const customerRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'customer',
-  beforeLoad: async () => {
-    if ((await session.restore()) !== 'signed-in') throw redirect({ to: '/login', replace: true });
+  beforeLoad: async ({ location }) => {
+    if ((await session.restore()) === 'signed-in') return;
+    // Who has left goes to sign-in for good: the next reader may be somebody else.
+    const next = ending.known === 'left' || location.href === '/app' ? undefined : location.href;
+    throw redirect({ to: '/login', search: next === undefined ? {} : { next }, replace: true });
   },
   component: CustomerFrame,
 });

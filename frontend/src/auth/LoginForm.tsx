@@ -7,7 +7,6 @@ import { answerOf, ApiError } from '../api/problem';
 import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
-import { RequestId } from '../ui/RequestId';
 import { EmailField, PasswordField } from './fields';
 import classes from './Form.module.css';
 import { emailFault } from './password';
@@ -18,13 +17,13 @@ interface Credentials {
   readonly password: string;
 }
 
-export function LoginForm() {
+export function LoginForm({ next }: { readonly next: string | null }) {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const [sent, setSent] = useState(false);
   const login = useMutation({
     mutationFn: (body: Credentials) => answerOf(api.POST('/v1/auth/login', { body })),
-    onSuccess: useEnter(),
+    onSuccess: useEnter(next),
   });
   const faults = {
     email: emailFault(email.trim()),
@@ -60,6 +59,9 @@ export function LoginForm() {
         <Anchor component={Link} to="/verify-email" underline="always">
           {texts.login.unconfirmed}
         </Anchor>
+        <Anchor component={Link} to="/pricing" underline="always">
+          {texts.login.pricing}
+        </Anchor>
       </div>
     </>
   );
@@ -71,11 +73,7 @@ function LoginRefusal({ error }: { readonly error: Error }) {
     return <ErrorNotice error={error} title={texts.login.refused} />;
   }
   return (
-    <Notice
-      tone="over"
-      title={texts.login.refused}
-      foot={error.requestId === null ? undefined : <RequestId id={error.requestId} />}
-    >
+    <Notice tone="over" title={texts.login.refused}>
       <p>{texts.login.refusedDetail}</p>
     </Notice>
   );

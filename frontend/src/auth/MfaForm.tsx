@@ -6,6 +6,7 @@ import { answerOf, ApiError } from '../api/problem';
 import type { SignInAnswer } from '../api/types';
 import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
+import { challenge } from './challenge';
 import { CodeField, type CodeKind } from './fields';
 import classes from './Form.module.css';
 import { useEnter } from './useEnter';
@@ -49,10 +50,12 @@ export function MfaForm({ challengeId, onOver }: MfaFormProps) {
   const [kind, setKind] = useState<CodeKind>('otp');
   const [code, setCode] = useState('');
   const [sent, setSent] = useState(false);
+  // Read once: the challenge is dropped when it has done its work.
+  const [next] = useState(() => challenge.next);
   const field = useRef<HTMLInputElement>(null);
   const completion = useMutation({
     mutationFn: complete,
-    onSuccess: useEnter(),
+    onSuccess: useEnter(next),
     onError: (error) => (isOver(error) ? onOver(error) : field.current?.select()),
   });
   const fault = faultOf(kind, code);

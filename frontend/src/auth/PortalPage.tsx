@@ -4,8 +4,8 @@ import { api } from '../api/client';
 import { answerOf, ApiError } from '../api/problem';
 import type { SignInAnswer } from '../api/types';
 import { texts } from '../texts';
-import { ErrorNotice } from '../ui/ErrorNotice';
 import { PageHeading } from '../ui/PageHeading';
+import { LinkRefused } from './LinkRefused';
 import { useEnter } from './useEnter';
 import { useOneTimeToken } from './useOneTimeToken';
 
@@ -29,10 +29,10 @@ export function PortalPage({ token }: { readonly token: string }) {
     <>
       <PageHeading>{texts.portal.heading}</PageHeading>
       {link.isError && !link.isFetching ? (
-        <ErrorNotice
+        <LinkRefused
           error={link.error}
           title={texts.portal.failed}
-          still={texts.portal.next}
+          next={texts.portal.next}
           onRetry={refused ? undefined : () => void link.refetch()}
         />
       ) : (

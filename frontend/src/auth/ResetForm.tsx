@@ -12,7 +12,7 @@ import { passwordFault } from './password';
 interface ResetFormProps {
   readonly token: string;
   readonly onDone: () => void;
-  readonly onLinkInvalid: (error: ApiError) => void;
+  readonly onLinkInvalid: () => void;
 }
 
 /** What the server has against the password, without the name of the field in its body. */
@@ -29,7 +29,7 @@ export function ResetForm({ token, onDone, onLinkInvalid }: ResetFormProps) {
       answerOf(api.POST('/v1/auth/reset-password', { body: { token, new_password: chosen } })),
     onSuccess: onDone,
     onError: (error) => {
-      if (error instanceof ApiError && error.problem?.code === 'link_invalid') onLinkInvalid(error);
+      if (error instanceof ApiError && error.problem?.code === 'link_invalid') onLinkInvalid();
     },
   });
   const fault = passwordFault(password);

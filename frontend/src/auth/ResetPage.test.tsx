@@ -54,7 +54,7 @@ describe('choosing a new password', () => {
     network({ [RESET]: problem(400, 'link_invalid', 'This link is unknown, used or too old.') });
     open('/reset?token=t');
     await choose('a new pass phrase');
-    expect((await screen.findByRole('alert')).textContent).toContain('This link is unknown, used or too old.');
+    expect((await screen.findByRole('alert')).textContent).toContain('A link works once, within an hour');
     expect(screen.queryByLabelText('New password')).toBeNull();
     await userEvent.click(screen.getByRole('link', { name: 'Get a new link' }));
     await vi.waitFor(() => expect(address()).toBe('/forgot'));

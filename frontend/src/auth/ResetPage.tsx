@@ -2,13 +2,13 @@ import { Button } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { session } from '../api/client';
+import { ending } from '../api/ending';
 import { texts } from '../texts';
-import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { PageHeading } from '../ui/PageHeading';
 import { ResetForm } from './ResetForm';
 
-type Stage = 'form' | 'done' | Error;
+type Stage = 'form' | 'done' | 'refused';
 
 /** A new password by the link of a mail. Whoever is signed in here is not any more afterwards. */
 export function ResetPage({ token }: { readonly token: string }) {
@@ -16,6 +16,7 @@ export function ResetPage({ token }: { readonly token: string }) {
 
   function finish() {
     setStage('done');
+    ending.note('left');
     session.signOut();
   }
 
@@ -30,11 +31,11 @@ export function ResetPage({ token }: { readonly token: string }) {
       </>
     );
   }
-  if (stage !== 'form') {
+  if (stage === 'refused') {
     return (
       <>
         <PageHeading>{texts.reset.linkFailed}</PageHeading>
-        <ErrorNotice error={stage} still={texts.reset.linkNext} />
+        <p role="alert">{texts.reset.linkNext}</p>
         <Button component={Link} to="/forgot" size="md">
           {texts.reset.newLink}
         </Button>
@@ -44,7 +45,7 @@ export function ResetPage({ token }: { readonly token: string }) {
   return (
     <>
       <PageHeading>{texts.reset.heading}</PageHeading>
-      <ResetForm token={token} onDone={finish} onLinkInvalid={setStage} />
+      <ResetForm token={token} onDone={finish} onLinkInvalid={() => setStage('refused')} />
     </>
   );
 }

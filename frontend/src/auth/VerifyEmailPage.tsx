@@ -3,9 +3,9 @@ import { Link } from '@tanstack/react-router';
 import { api } from '../api/client';
 import { answerOf } from '../api/problem';
 import { texts } from '../texts';
-import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { PageHeading } from '../ui/PageHeading';
+import { LinkRefused } from './LinkRefused';
 import { ResendForm } from './ResendForm';
 import { useOneTimeToken } from './useOneTimeToken';
 
@@ -33,7 +33,9 @@ export function VerifyEmailPage({ token }: { readonly token: string | undefined 
           </Button>
         </>
       )}
-      {confirmation.isError && <ErrorNotice error={confirmation.error} title={texts.verify.failed} />}
+      {confirmation.isError && (
+        <LinkRefused error={confirmation.error} title={texts.verify.failed} next={texts.verify.failedNext} />
+      )}
       {(token === undefined || confirmation.isError) && <ResendForm />}
     </>
   );

@@ -3,15 +3,22 @@
  * the address of the page, or comes back to it later, has none and begins again.
  */
 let held: string | null = null;
+let heldFor: string | null = null;
 
 export const challenge = {
   get held(): string | null {
     return held;
   },
-  hold(id: string): void {
+  /** Where the reader wanted to go before the sign-in was asked for. */
+  get next(): string | null {
+    return heldFor;
+  },
+  hold(id: string, next: string | null = null): void {
     held = id;
+    heldFor = next;
   },
   drop(): void {
     held = null;
+    heldFor = null;
   },
 };
