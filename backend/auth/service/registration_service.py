@@ -40,14 +40,16 @@ class RegistrationService:
 
         A known address gets a mail that says so. One that was never confirmed gets a new link; with another password
         than the first time, the link lets its reader choose one, for nobody knows which of the two came from them:
-        who signs up with somebody else's address must never know the password that is in force. Both count as
-        repeated links. Raises AddressRefused, InvalidInput for the password, TooManyAttempts.
+        who signs up with somebody else's address must never know the password that is in force. No more than five
+        mails an hour go to an address that has a user; those are counted for every address, and apart from repeated
+        links, whose limit is told. Raises AddressRefused, InvalidInput for the password, TooManyAttempts.
         """
         email = normal(email)
         ensure_choice(password, email=email, field="password")
         await self._take(
             attempts.of_network("register", address, 10, _HOUR, allowed=self._settings.rate_limit_allowlist)
         )
+        may_mail = await self._may_mail(email)
         password_hash = await self._passwords.hash(password)
         done = False
         while not done:
@@ -63,10 +65,19 @@ class RegistrationService:
                 if user_id is not None:
                     await self._send_link(session, user_id=user_id, email=email, now=now)
                     return
-                done = await self._repeat(session, email=email, known_hash=known_hash, is_same=is_same, now=now)
+                done = await self._repeat(
+                    session, email=email, known_hash=known_hash, is_same=is_same, may_mail=may_mail, now=now
+                )
 
     async def _repeat(
-        self, session: SystemSession, *, email: str, known_hash: str | None, is_same: bool, now: datetime
+        self,
+        session: SystemSession,
+        *,
+        email: str,
+        known_hash: str | None,
+        is_same: bool,
+        may_mail: bool,
+        now: datetime,
     ) -> bool:
         """A registration of an address that has a user. False when what was compared is not what is stored now."""
         known = await session.scalar(
@@ -74,7 +85,7 @@ class RegistrationService:
         )
         if known is None or known.password_hash != known_hash:
             return False
-        if not await _may_mail(session, email):
+        if not may_mail:
             return True
         if known.status != "unverified":
             await self._tell_known(session, email=email)
@@ -128,6 +139,14 @@ class RegistrationService:
     async def _take(self, limits: Sequence[Limit]) -> None:
         async with self._database.system() as session:
             await attempts.take(session, limits)
+
+    async def _may_mail(self, email: str) -> bool:
+        """Nobody's mailbox is filled by filling in a form; the form's answer stays the same."""
+        try:
+            await self._take([Limit(f"signup:account:{email}", 5, _HOUR)])
+        except TooManyAttempts:
+            return False
+        return True
 
     async def _send_link(self, session: SystemSession, *, user_id: UserId, email: str, now: datetime) -> None:
         """Only the newest link works."""
@@ -237,15 +256,6 @@ async def _expire_links(session: SystemSession, user_id: UserId, now: datetime) 
 
 def _links_to(email: str) -> Limit:
     return Limit(f"resend:account:{email}", 5, _HOUR)
-
-
-async def _may_mail(session: SystemSession, email: str) -> bool:
-    """Nobody's mailbox is filled by filling in a form; the form's answer stays the same."""
-    try:
-        await attempts.take(session, [_links_to(email)])
-    except TooManyAttempts:
-        return False
-    return True
 
 
 def _invalid() -> LinkInvalid:

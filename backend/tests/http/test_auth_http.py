@@ -104,6 +104,35 @@ async def test_a_repeated_link_replaces_the_first_and_tells_nobody_whether_it_wa
     assert len(await mails(client, EMAIL)) == before, "a confirmed address waits for no link"
 
 
+REPETITIONS = ("rsssssss", "ssrsssss", "srrrsrss", "rrrrrrrr", "ssssssrr")
+
+
+@pytest.mark.parametrize("sequence", REPETITIONS)
+async def test_no_sequence_of_sign_ups_and_repeated_links_tells_whether_an_address_is_known(
+    running: RunningApp, database: Database, sequence: str
+) -> None:
+    """`r` registers, `s` asks for the link once more."""
+    async with running(rate_limit_allowlist="192.0.2.1") as app, client_of(app) as client:
+        await signed_up(client, "active@example.com")
+        await register(client, "unverified@example.com")
+        async with database.system() as session:
+            await session.execute(text("DELETE FROM sign_in_attempts"))
+        found = []
+        for email in ("nobody@example.com", "active@example.com", "unverified@example.com"):
+            answers = []
+            for step in sequence:
+                body = {"email": email}
+                answer = (
+                    await register(client, email)
+                    if step == "r"
+                    else await client.post("/v1/auth/resend-verification", json=body)
+                )
+                answers.append((answer.status_code, answer.content if answer.status_code == 202 else b""))
+            found.append(answers)
+    assert found[0] == found[1] == found[2]
+    assert [status for status, _ in found[0]].count(429) == max(0, sequence.count("s") - 5)
+
+
 async def test_a_link_is_good_for_a_day(client: httpx.AsyncClient, clock: ManualClock) -> None:
     await register(client)
     token = await link_token(client, EMAIL)
