@@ -10,7 +10,8 @@ from backend.auth.errors import ProofRefused
 from backend.auth.service import attempts
 from backend.auth.service.attempts import Limit
 from backend.auth.service.auth_service import login_limit
-from backend.auth.service.second_factor import Enrolment, SecondFactor, forget_challenges
+from backend.auth.service.links import expire_links
+from backend.auth.service.second_factor import Enrolment, SecondFactor, forget_attempts
 from backend.auth.service.sessions import end_sessions
 from backend.core.errors import InvalidInput
 from backend.core.ids import UserId
@@ -42,7 +43,7 @@ class OwnSecurity:
     async def change_password(
         self, *, user_id: UserId, session_id: UUID, current: str | None, new: str, now: datetime
     ) -> None:
-        """Another password; every other session of the user ends.
+        """Another password; every other session of the user ends, and links that were sent before stop working.
 
         Who has none yet (the first administrator) needs no current one. Raises ProofRefused, InvalidInput,
         TooManyAttempts.
@@ -55,7 +56,8 @@ class OwnSecurity:
                 raise ProofRefused("The password was changed a moment ago. Try again.")
             found.password_hash = password_hash
             await end_sessions(session, user_id=user_id, but=session_id, now=now, reason="the password was changed")
-            await forget_challenges(session, user_id)
+            await expire_links(session, user_id=user_id, now=now)
+            await forget_attempts(session, user_id)
             await attempts.clear(session, _proofs(user_id).subject)
             await tell_of_new_password(session, email=found.email, settings=self._settings)
 

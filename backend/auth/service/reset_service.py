@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from backend import mail
 from backend.auth.errors import LinkInvalid
@@ -10,13 +10,14 @@ from backend.auth.service import attempts
 from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
 from backend.auth.service.even_time import even_time
+from backend.auth.service.links import expire_links
 from backend.auth.service.own_security import hash_new, tell_of_new_password
-from backend.auth.service.second_factor import forget_challenges
+from backend.auth.service.second_factor import forget_attempts
 from backend.auth.service.sessions import end_sessions
 from backend.auth.service.versions import note_user_change
 from backend.core.ids import UserId, uuid7
 from backend.core.settings import Settings
-from backend.db.models import EmailVerification, PasswordReset, User
+from backend.db.models import PasswordReset, User
 from backend.db.session import Database, SystemSession
 from backend.security.passwords import Passwords
 from backend.security.tokens import digest, new_token
@@ -79,8 +80,8 @@ class ResetService:
             if user.status == "unverified":
                 user.status, user.email_verified_at = "active", now
                 await note_user_change(session, user.id)
-            await _expire_links(session, user.id, now)
-            await forget_challenges(session, user.id)
+            await expire_links(session, user_id=user.id, now=now)
+            await forget_attempts(session, user.id)
             await end_sessions(session, user_id=user.id, now=now, reason="the password was reset")
             await tell_of_new_password(session, email=user.email, settings=self._settings)
 
@@ -100,7 +101,7 @@ class ResetService:
 
 async def reset_link(session: SystemSession, *, user_id: UserId, settings: Settings, now: datetime) -> str:
     """The address of a new link; those before it stop working. The caller holds the user's row."""
-    await _expire_resets(session, user_id, now)
+    await expire_links(session, user_id=user_id, now=now, kinds=[PasswordReset])
     token = new_token()
     session.add(
         PasswordReset(
@@ -108,28 +109,6 @@ async def reset_link(session: SystemSession, *, user_id: UserId, settings: Setti
         )
     )
     return f"{settings.frontend_base_url}/reset?token={token}"
-
-
-async def _expire_resets(session: SystemSession, user_id: UserId, now: datetime) -> None:
-    await session.execute(
-        update(PasswordReset)
-        .where(PasswordReset.user_id == user_id, PasswordReset.used_at.is_(None), PasswordReset.expires_at > now)
-        .values(expires_at=now)
-    )
-
-
-async def _expire_links(session: SystemSession, user_id: UserId, now: datetime) -> None:
-    """All links that were sent to the user before."""
-    await _expire_resets(session, user_id, now)
-    await session.execute(
-        update(EmailVerification)
-        .where(
-            EmailVerification.user_id == user_id,
-            EmailVerification.used_at.is_(None),
-            EmailVerification.expires_at > now,
-        )
-        .values(expires_at=now)
-    )
 
 
 def _invalid() -> LinkInvalid:

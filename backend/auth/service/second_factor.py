@@ -176,7 +176,7 @@ class SecondFactor:
         if gone is None:
             raise SecondFactorMissing("Two-factor sign-in is not on.")
         await session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-        await forget_challenges(session, user_id)
+        await forget_attempts(session, user_id)
         await session.execute(update(User).where(User.id == user_id).values(mfa_enabled=False))
         await note_user_change(session, user_id)
 
@@ -286,9 +286,11 @@ class SecondFactor:
         return codes
 
 
-async def forget_challenges(session: SystemSession, user_id: UserId) -> None:
-    """Sign-ins that wait for a code rest on a password that is no more."""
+async def forget_attempts(session: SystemSession, user_id: UserId) -> None:
+    """After a change of the password or the factor: sign-ins that wait for a code rest on what is no more, and so do
+    the guesses that were counted, which would keep out who has just set things right."""
     await session.execute(delete(SignInChallenge).where(SignInChallenge.user_id == user_id))
+    await attempts.clear(session, _codes_of(user_id).subject)
 
 
 def _matching_step(secret: str, otp: str, *, after: int, now: datetime) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.db.session import Database
+from backend.security.tokens import digest, new_token
 from backend.tests.factories.users import PASSWORD
 from backend.tests.fakes.clock import ManualClock
 from backend.tests.http.calls import Headers, bearer, link_token, mails, problem, signed_up
@@ -119,6 +120,60 @@ async def test_a_known_password_opens_no_endless_row_of_guesses(
             tried += (await verify(client, answer.json()["challenge_id"], "000000")).status_code == 401
     assert answer.status_code == 429
     assert tried <= 20
+
+
+@pytest.mark.parametrize("way", ["reset", "change"])
+async def test_a_new_password_gives_the_guesses_of_codes_back(
+    client: httpx.AsyncClient, clock: ManualClock, user: Headers, way: str
+) -> None:
+    codes, _ = await enabled(client, clock, user)
+    for _ in range(2):
+        opened = await challenge(client)
+        for _ in range(10):
+            problem(await verify(client, opened, "000000"), 401, "code_refused")
+    problem(await verify(client, await challenge(client), codes.at(clock.now())), 429, "too_many_attempts")
+    if way == "reset":
+        await post(client, "forgot-password", {"email": EMAIL})
+        body = {"token": await link_token(client, EMAIL), "new_password": OTHER}
+        assert (await post(client, "reset-password", body)).status_code == 200
+    else:
+        body = {"current_password": PASSWORD, "new_password": OTHER}
+        assert (await post(client, "change-password", body, user)).status_code == 200
+    opened = (await login(client, OTHER)).json()["challenge_id"]
+    assert (await verify(client, opened, codes.at(clock.now()))).status_code == 200
+
+
+async def test_links_that_were_sent_before_a_new_password_stop_working(
+    client: httpx.AsyncClient, clock: ManualClock, user: Headers, database: Database
+) -> None:
+    async def links() -> list[str]:
+        """Of the three kinds, each made just now."""
+        await post(client, "forgot-password", {"email": EMAIL})
+        made = [await link_token(client, EMAIL)]
+        async with database.system() as session:
+            for table in ("sign_in_links", "email_verifications"):
+                made.append(new_token())
+                await session.execute(
+                    text(
+                        f"INSERT INTO {table} (id, user_id, token_hash, created_at, expires_at)"
+                        " SELECT gen_random_uuid(), id, :hash, :now, :now + interval '1 hour' FROM users"
+                    ),
+                    {"hash": digest(made[-1]), "now": clock.now()},
+                )
+        return made
+
+    async def refused(tokens: list[str]) -> None:
+        problem(await post(client, "reset-password", {"token": tokens[0], "new_password": OTHER}), 400, "link_invalid")
+        problem(await post(client, "sign-in-link", {"token": tokens[1]}), 400, "link_invalid")
+        problem(await post(client, "verify-email", {"token": tokens[2]}), 400, "link_invalid")
+
+    before = await links()
+    body = {"current_password": PASSWORD, "new_password": OTHER}
+    assert (await post(client, "change-password", body, user)).status_code == 200
+    await refused(before)
+    before = await links()
+    assert (await post(client, "reset-password", {"token": before[0], "new_password": PASSWORD})).status_code == 200
+    await refused(before)
 
 
 @pytest.mark.parametrize("otp", ["", "1", "12345678", "abcdef", "१२३४५६", "0" * 64, "null"])
