@@ -27,12 +27,17 @@ from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
+from backend.enforcement.api import reading_routes
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.engine import Engine
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited
+from backend.enforcement.gate import Gate
 from backend.enforcement.layer import EnforcementLayer
+from backend.enforcement.passes import Passes
+from backend.enforcement.treasury import Treasury
 from backend.mail.api import routes as mail_routes
 from backend.ratelimit.fallback import FallbackRateStore
+from backend.ratelimit.leases import LeasedRateStore
 from backend.ratelimit.memory import MemoryRateStore
 from backend.ratelimit.postgres import PostgresRateStore
 from backend.ratelimit.store import RateStore
@@ -54,12 +59,17 @@ class Application(FastAPI):
     """FastAPI with the enforcement layer around its finished stack, the part that renders 500s included."""
 
     admission: Admission
+    gate: Gate
     clock: Clock
     settings: Settings
 
     def build_middleware_stack(self) -> ASGIApp:
         return EnforcementLayer(
-            super().build_middleware_stack(), admission=self.admission, settings=self.settings, clock=self.clock
+            super().build_middleware_stack(),
+            admission=self.admission,
+            gate=self.gate,
+            settings=self.settings,
+            clock=self.clock,
         )
 
     def openapi(self) -> dict[str, Any]:
@@ -86,13 +96,17 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     app.settings, app.clock = settings, clock or SystemClock()
     catalogs, jwt = Catalogs(), JwtService.from_settings(settings)
     second_factor = SecondFactor(Encryption.from_settings(settings))
+    rates, passes = _rate_store(settings, database), Passes(catalogs)
     app.admission = Admission(
         settings=settings,
         database=database,
         catalogs=catalogs,
         credentials=Credentials(jwt, TrustedIssuers(settings.trusted_issuers)),
-        rates=_rate_store(settings, database),
+        rates=rates,
     )
+    treasury = Treasury(database, settings.feature_home / "journal", passes)
+    engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app/plans", treasury=treasury)
+    app.gate = Gate(engine=engine, passes=passes, rates=rates, treasury=treasury)
     app.state.settings = settings
     app.state.database = database
     app.state.catalogs = catalogs
@@ -107,7 +121,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     app.state.resets = ResetService(database=database, passwords=passwords, settings=settings)
     app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
     app.state.errors_url = settings.api_base_url
-    app.state.engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app")
+    app.state.engine = engine
+    app.state.treasury = treasury
     app.state.schema_head = ScriptDirectory.from_config(migrate.config("")).get_current_head()
     install_handlers(app, foreign=UNAVAILABLE, is_unavailable=is_unavailable)
     for router in (
@@ -118,6 +133,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         subscription_routes.me_router,
         account_routes.router,
         usage_routes.router,
+        reading_routes.router,
     ):
         app.include_router(router)
     if not settings.is_production:
@@ -129,7 +145,7 @@ def _rate_store(settings: Settings, database: Database) -> RateStore:
     if settings.uses_memory_rate_store:
         return MemoryRateStore()
     # As long as a request may wait for its turn at one account's row; less would take a burst for a failure.
-    shared = PostgresRateStore(open_session=database.system)
+    shared = LeasedRateStore(PostgresRateStore(open_session=database.system), open_session=database.system)
     return FallbackRateStore(shared, settings.web_processes, patience=_RATE_STORE_PATIENCE)
 
 
@@ -137,9 +153,11 @@ def _rate_store(settings: Settings, database: Database) -> RateStore:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for reason in await reasons_against(app.state.database, app.state.settings, head=app.state.schema_head):
         logger.warning("not_ready", reason=reason)
+    await app.state.treasury.start()
     try:
         yield
     finally:
+        await app.state.treasury.stop()
         app.state.passwords.close()
         await app.state.engine.close()
         await app.state.database.close()

@@ -2,8 +2,12 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import structlog
+
+# The request that is being answered, for every line that is logged meanwhile.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _REDACTED = frozenset({"password", "new_password", "token", "refresh_token", "access_token", "authorization", "key"})
 
@@ -14,10 +18,18 @@ def _redact(_: object, __: str, event: structlog.types.EventDict) -> structlog.t
     return event
 
 
+def _add_request(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
+
+
 def configure(level: str, *, json: bool) -> None:
     """Sends the standard library's and our own records through one renderer to stderr; stdout is for data."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_request,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _redact,

@@ -32,7 +32,7 @@ async def acting_account(
     accounts; an operator may name one; everybody else acts for their own, in their role there, and another one is as
     unknown as one that does not exist. Raises ScopeMissing, RoleMissing, AccountUnknown, InvalidInput.
     """
-    _require(principal, scope)
+    ensure_may(principal, scope)
     if named is None:
         if principal.account_id is None:
             raise InvalidInput("account_id: a service key names the account it acts for.")
@@ -46,9 +46,9 @@ async def acting_account(
     return found
 
 
-def _require(principal: Principal, scope: str) -> None:
+def ensure_may(principal: Principal, scope: str) -> None:
     """A person may do what their role allows, a personal key without scopes reads and spends for its account, other
-    keys do what they list."""
+    keys do what they list. Raises ScopeMissing, RoleMissing."""
     principal.ensure("read" if scope == USAGE_READ else "spend")
     if principal.key_id is None or (principal.kind == "personal_key" and not principal.scopes):
         return

@@ -7,12 +7,14 @@ from typing import Any
 from feature_platform.core.decision import whole_seconds
 from feature_platform.core.gcra import RateLimit
 
+from backend.auth.errors import ScopeMissing, Unauthenticated
 from backend.auth.principal import Principal
 from backend.auth.service.credentials import Credentials, Presented, Refused
 from backend.catalog.service import Catalogs
 from backend.catalog.terms import Catalog
 from backend.core.settings import Settings
 from backend.db.session import Database
+from backend.enforcement.acting import USAGE_WRITE, ensure_may
 from backend.enforcement.address import Address, is_in
 from backend.enforcement.errors import AccountSuspended, RateLimited
 from backend.enforcement.headers import Rated
@@ -33,6 +35,20 @@ class Admitted:
     principal: Principal | Refused | None
     entitlements: Entitlements | None
     rated: Rated | None
+    bucket: Bucket | None = None
+    """The account's bucket, where that is what counted."""
+
+    def spender(self) -> tuple[Principal, Entitlements]:
+        """Who spends, and on which terms. Raises what stands against it: Unauthenticated, ScopeMissing, RoleMissing."""
+        principal = self.principal
+        if isinstance(principal, Refused):
+            raise principal
+        if principal is None:
+            raise Unauthenticated("Send a token or an API key: `Authorization: Bearer ...`.")
+        if self.entitlements is None:
+            raise ScopeMissing("A service key has no account of its own; sign in, or use a personal key.")
+        ensure_may(principal, USAGE_WRITE)
+        return principal, self.entitlements
 
 
 class Admission:
@@ -91,8 +107,9 @@ class Admission:
         rated = await self._count(principal, entitlements, catalog, address)
         if rated is not None and not rated.verdict.allowed:
             await self.note_refusal(address)
-            raise _too_many(rated, entitlements)
-        return Admitted(principal, entitlements, rated)
+            raise too_many(rated, entitlements)
+        bucket = Bucket(API_SCOPE, account_subject(entitlements.account.id)) if entitlements is not None else None
+        return Admitted(principal, entitlements, rated, bucket)
 
     async def note_refusal(self, address: Address) -> None:
         """A refused call takes one unit of the address's guard."""
@@ -144,7 +161,8 @@ class TooMany(RateLimited):
         self.rated = rated
 
 
-def _too_many(rated: Rated, entitlements: Entitlements | None) -> TooMany:
+def too_many(rated: Rated, entitlements: Entitlements | None) -> TooMany:
+    """The refusal of a rate limit, in words."""
     verdict, limit = rated.verdict, rated.verdict.limit
     assert verdict.retry_after is not None  # a request costs one unit, and every bucket holds at least one
     seconds = max(1, whole_seconds(verdict.retry_after))

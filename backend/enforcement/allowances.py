@@ -33,6 +33,7 @@ class Pool:
     """
 
     __slots__ = (
+        "clock_offset",
         "counter",
         "exhausted_until",
         "filled_at",
@@ -74,6 +75,7 @@ class Pool:
             self.key, self.counter.window, scope.owner_user_id, scope.period_start, scope.period_end, record_id=uuid7()
         )
         self.version = entitlements.account.version
+        self.clock_offset = entitlements.account.clock_offset
         self.limit = entitlements.quota(self.counter.meter).limit
         self.tail_until = self.exhausted_until = 0
         self.has_recalled = False
@@ -117,13 +119,14 @@ class Pool:
 class Lot:
     """What one key spends of one pool: the fixed part of its records, and what is not settled yet."""
 
-    __slots__ = ("minute", "place", "pool", "spent", "stamp")
+    __slots__ = ("minute", "place", "pool", "spent", "stamp", "window_ends_at")
 
     def __init__(self, pool: Pool, key_id: UUID | None) -> None:
         self.pool = pool
         account_id, meter, window_start = pool.key
         self.place = Place(account_id, meter, window_start, pool.opening.period_start, key_id)
         self.stamp = Stamp(self.place)
+        self.window_ends_at = _system_seconds(pool)
         self.spent = 0
         self.minute = 0
 
@@ -278,3 +281,9 @@ class Allowances:
         self._closed.append((lot, lot.minute, lot.spent))
         lot.spent = 0
         lot.minute = 0
+
+
+def _system_seconds(pool: Pool) -> int | None:
+    """When the window ends, in seconds since 1970 by the clock of the system."""
+    end = pool.counter.window.end
+    return None if end is None else int((end - pool.clock_offset).timestamp())

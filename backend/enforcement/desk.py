@@ -51,6 +51,12 @@ class Desk:
         self._ensure_allowed(outcome)
         return outcome.decision.to_json(), False
 
+    def settle(self, outcome: Outcome) -> Decision:
+        """The decision of a spend. Raises the refusal."""
+        self._note(outcome)
+        self._ensure_allowed(outcome)
+        return outcome.decision
+
     async def reserve(
         self, caller: Caller, *, meter: str, amount: int, ttl: int, request: RequestKey | None
     ) -> tuple[Mapping[str, Any], bool]:

@@ -23,8 +23,10 @@ from backend.db.session import AccountSession, Database, ReadSession, is_unavail
 from backend.enforcement.decide import Ask, Refused, ask, granted, judge, refused
 from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
 from backend.enforcement.group import Changed, GroupCommit, Refusal, Wish
+from backend.enforcement.treasury import Treasury
 from backend.subscription.entitlements import Entitlements, resolve
 from backend.subscription.repository import read_version
+from backend.usage.batch import CounterOf
 from backend.usage.errors import IdempotencyConflict
 from backend.usage.holds import expire_due, is_any_due, seconds_until_a_slot
 from backend.usage.model import JOBS_IN_FLIGHT, Counter, FirstResult, Identity, Source
@@ -39,6 +41,14 @@ T = TypeVar("T")
 
 class Stale(Exception):
     """The account changed between reading its limits and spending on them."""
+
+
+class UnitsAreOut(Exception):
+    """Something does not fit, and processes hold some of the counter to spend it in memory."""
+
+    def __init__(self, key: CounterOf) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 class HoldsAreDue(Exception):
@@ -79,10 +89,13 @@ class Repeated:
 class Engine:
     """One for a process. `upgrade_url` is where a customer finds the plans."""
 
-    def __init__(self, database: Database, catalogs: Catalogs, *, upgrade_url: str) -> None:
+    def __init__(
+        self, database: Database, catalogs: Catalogs, *, upgrade_url: str, treasury: Treasury | None = None
+    ) -> None:
         self.database = database
         self.catalogs = catalogs
         self.upgrade_url = upgrade_url
+        self._treasury = treasury
         self._group = GroupCommit(database.url)
 
     async def close(self) -> None:
@@ -103,6 +116,7 @@ class Engine:
                 counter = counters.get((meter, wish.cost.window.start)) or Counter(meter, wish.cost.window)
                 return Outcome(granted(entitlements, wish.cost, counter, used=0, held=0), entitlements, wish)
 
+        await self.settled(caller, meter)
         return await self.persist(caller, attempt)
 
     async def consume(
@@ -131,7 +145,14 @@ class Engine:
                 raise Stale
             return Outcome(answer, entitlements, wish)
 
+        await self.settled(caller, meter)
         return await self.persist(caller, attempt)
+
+    async def spend(self, caller: Caller, *, meter: str, amount: int) -> Outcome:
+        """As `consume`, without an identity."""
+        outcome = await self.consume(caller, meter=meter, amount=amount)
+        assert isinstance(outcome, Outcome)
+        return outcome
 
     async def persist(self, caller: Caller, attempt: Callable[[Entitlements | None], Awaitable[T]]) -> T:
         """Repeats an attempt whose transaction was undone by a change of the account or by holds that were due."""
@@ -141,6 +162,9 @@ class Engine:
                 return await attempt(known)
             except Stale:
                 known = None
+            except UnitsAreOut as out:
+                assert self._treasury is not None
+                await self._treasury.recalls.recall(out.key)
             except HoldsAreDue:
                 async with self.database.account(caller.account_id) as session:
                     await expire_due(session, account_id=caller.account_id)
@@ -183,10 +207,11 @@ class Engine:
             raise
 
     async def refuse(self, session: ReadSession, entitlements: Entitlements, wish: Ask, found: Refused) -> Outcome:
-        """The refusal with its numbers. Raises Stale or HoldsAreDue where it would rest on what is no longer so."""
+        """The refusal with its numbers. Raises Stale, UnitsAreOut or HoldsAreDue where it rests on what is not so."""
         account_id = entitlements.account.id
         if await read_version(session, account_id=account_id) != entitlements.account.version:
             raise Stale
+        self._ensure_nothing_is_out(wish, found, (account_id, found.cost.meter, found.cost.window.start))
         slot_in = None
         if found.counter.held or found.cost.meter == JOBS_IN_FLIGHT:
             if await is_any_due(session, account_id=account_id):
@@ -194,6 +219,17 @@ class Engine:
             slot_in = await seconds_until_a_slot(session, account_id=account_id)
         decision = refused(entitlements, wish, found, upgrade_url=self.upgrade_url, slot_in=slot_in)
         return Outcome(decision, entitlements, wish)
+
+    def _ensure_nothing_is_out(self, wish: Ask, found: Refused, key: CounterOf) -> None:
+        """Raises UnitsAreOut where a recall could bring back what others hold in memory."""
+        can_be_out = wish.meter.durability == "allowance" and found.counter.held > 0
+        if can_be_out and self._treasury is not None and self._treasury.recalls.may_help(key):
+            raise UnitsAreOut(key)
+
+    async def settled(self, caller: Caller, meter: str) -> None:
+        """What this process has spent of a meter from memory is in the database. Raises Unavailable."""
+        if self._treasury is not None:
+            await self._treasury.settle_account(caller.account_id, meter)
 
     async def lock(
         self, session: AccountSession, entitlements: Entitlements, wish: Ask

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feature_platform.core.decision import Decision, whole_seconds
 
+from backend.enforcement.gate import Passage
 from backend.ratelimit.model import RateVerdict
 
 Fields = list[tuple[bytes, bytes]]
+
+_MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,38 @@ class Rated:
 
     scope: str
     verdict: RateVerdict
+
+
+def passage_fields(passage: Passage, *, now: datetime) -> Fields:
+    """The fields of a metered request that was let through from memory: the same, with less work."""
+    pool, verdict, limit = passage.lot.pool, passage.verdict, passage.rate
+    policy = passage.found.policies.get(passage.metering)
+    if policy is None:
+        policy = passage.found.policies[passage.metering] = _policy(passage)
+    seconds = int(now.timestamp())
+    reset = -(-verdict.reset_after // _MICROSECONDS)
+    state = b'"api";r=%d;t=%d' % (verdict.remaining, reset)
+    if pool.free is not None:
+        end = passage.lot.window_ends_at
+        left = b"" if end is None else b";t=%d" % max(0, end - seconds)
+        state = b'%b, "%b";r=%d%b' % (state, pool.counter.meter.encode(), pool.free + pool.left, left)
+    return [
+        (b"ratelimit-policy", policy),
+        (b"ratelimit", state),
+        (b"x-ratelimit-limit", b"%d" % limit.requests),
+        (b"x-ratelimit-remaining", b"%d" % verdict.remaining),
+        (b"x-ratelimit-reset", b"%d" % (seconds + reset)),
+    ]
+
+
+def _policy(passage: Passage) -> bytes:
+    limit, pool = passage.rate, passage.lot.pool
+    policy = f'"api";q={limit.burst};w={whole_seconds(limit.capacity)}'
+    if pool.limit is not None:
+        start, end = pool.counter.window.start, pool.counter.window.end
+        window = "" if end is None else f";w={whole_seconds((end - start) // timedelta(microseconds=1))}"
+        policy += f', "{pool.counter.meter}";q={pool.limit}{window}'
+    return policy.encode()
 
 
 def fields(rated: Rated | None, metered: Sequence[Metered], *, now: datetime) -> Fields:

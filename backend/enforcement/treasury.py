@@ -20,9 +20,11 @@ from backend.db.session import Database, ReadSession, is_unavailable
 from backend.enforcement.allowances import Allowances
 from backend.enforcement.heirs import take_over
 from backend.enforcement.journal import Journal, boot_nanoseconds
+from backend.enforcement.recalls import Recalls
 from backend.enforcement.settling import JournalLost, Round, begin, settle
 from backend.usage import settlement
 from backend.usage.leftovers import forfeit_one, forget
+from backend.usage.settlement import CounterKey
 
 INTERVAL = 0.25
 # The lease ends here a second before it ends in the database.
@@ -56,29 +58,21 @@ class Treasury:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self.allowances: Allowances | None = None
+        self.recalls = Recalls(database, self.give_back)
         self.problem: str | None = None
         """Why every spend is strict here, in a sentence; None when it is not."""
-        self.open_journal()
 
-    def open_journal(self) -> None:
-        """Begins a journal; where the disk has no room for one, every meter is strict."""
-        try:
-            journal = Journal.create(self._folder)
-        except OSError as error:
-            self.problem = f"No journal can be written ({error.strerror}); every spend goes to the database."
-            log.error("journal", problem=self.problem)
-            self.allowances = None
-            return
-        self.problem = None
-        self._open_round = None
-        self.allowances = Allowances(journal, self._wake.set)
-
-    def start(self) -> None:
+    async def start(self) -> None:
+        """Begins, with a journal if the database can be asked for its name now, else as soon as it can."""
         self._next = asyncio.get_running_loop().create_future()
+        with contextlib.suppress(Exception):
+            await self._open()
         self._task = asyncio.create_task(self._run(), name="treasury")
+        self.recalls.start()
 
     async def stop(self) -> None:
         """Settles and gives back everything, and removes the journal. What cannot be settled is left for others."""
+        await self.recalls.stop()
         self._stopping = True
         self._wake.set()
         if self._task is not None:
@@ -101,14 +95,25 @@ class Treasury:
             raise _unavailable()
         await asyncio.shield(self._next)
 
-    async def settle_account(self, account_id: AccountId) -> None:
-        """What the account spent here is in the database, and nothing is held here for it. Raises Unavailable."""
+    async def settle_account(self, account_id: AccountId, meter: str | None = None) -> None:
+        """What the account spent here is in the database, and nothing is held here for it; of all meters or of one.
+
+        Raises Unavailable.
+        """
         if self.allowances is None:
             return
-        pools = self.allowances.of_account(account_id)
+        pools = [pool for pool in self.allowances.of_account(account_id) if meter in (None, pool.key[1])]
         if any(pool.left or pool.unbatched for pool in pools) or self._open_round is not None:
             self.allowances.give_back(pools)
             await self.round()
+
+    async def give_back(self, key: CounterKey) -> None:
+        """What is held of one counter is free again with the round that this begins."""
+        pool = self.allowances.pools.get(key) if self.allowances is not None else None
+        if self.allowances is not None and pool is not None and pool.left:
+            self.allowances.give_back([pool])
+            with contextlib.suppress(Unavailable):
+                await self.round()
 
     async def _run(self) -> None:
         cared_at = float("-inf")
@@ -121,6 +126,8 @@ class Treasury:
             done, self._next = self._next, loop.create_future()
             assert done is not None
             try:
+                if self.allowances is None and self.problem is None:
+                    await self._open()
                 await self._do_round()
                 done.set_result(None)
                 if loop.time() - cared_at > _CARE:
@@ -147,7 +154,7 @@ class Treasury:
         if self.allowances is not None:
             self.allowances.drop()
             self.allowances.journal.close(remove=False)
-        self.open_journal()
+            self.allowances = None
 
     async def _do_round(self) -> None:
         began = boot_nanoseconds()
@@ -176,12 +183,29 @@ class Treasury:
         async with self._database.system() as session:
             while await forfeit_one(session):
                 FORFEITED.inc()
-        await take_over(self._database, self._folder)
-        if self.allowances is not None:
+        await take_over(self._database, await self._its_folder())
+        if self.allowances is None:
+            await self._open()
+        else:
             async with self._database.system() as session:
                 await settlement.tidy(session, self.allowances.journal.id)
-        elif self.problem is not None:
-            self.open_journal()
+
+    async def _open(self) -> None:
+        """Begins a journal; where the disk has no room for one, every meter is strict."""
+        try:
+            journal = Journal.create(await self._its_folder())
+        except OSError as error:
+            self.problem = f"No journal can be written ({error.strerror}); every spend goes to the database."
+            log.error("journal", problem=self.problem)
+            return
+        self.problem = None
+        self._open_round = None
+        self.allowances = Allowances(journal, self._wake.set)
+
+    async def _its_folder(self) -> Path:
+        """Journals lie beside those of the same database: nobody else can say what is settled of them."""
+        async with self._database.read() as session:
+            return self._folder / await settlement.database_name(session)
 
 
 def _unavailable() -> Unavailable:

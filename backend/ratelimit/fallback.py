@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
-from feature_platform.core.gcra import MICROSECONDS, RateLimit
+from feature_platform.core.gcra import MICROSECONDS, RateLimit, Verdict
 
 from backend.ratelimit.memory import MemoryRateStore, monotonic_microseconds
 from backend.ratelimit.model import Bucket, RateVerdict, Subject, Take
@@ -44,6 +44,10 @@ class FallbackRateStore:
     def is_degraded(self) -> bool:
         """Whether the last answer of the shared store was none."""
         return self._ask_again_at is not None
+
+    def take_now(self, key: str, limit: RateLimit) -> Verdict | None:
+        """What the shared store can say without waiting."""
+        return self._shared.take_now(key, limit)
 
     async def take(self, bucket: Bucket, limit: RateLimit, cost: int = 1) -> RateVerdict:
         verdicts = await self.take_all((Take(bucket, limit, cost),))

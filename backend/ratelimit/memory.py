@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
-from feature_platform.core.gcra import RateLimit
+from feature_platform.core import gcra
+from feature_platform.core.gcra import RateLimit, Verdict
 
 from backend.ratelimit.model import Bucket, RateVerdict, Subject, Take, checked, decide, key_prefix
 
@@ -27,6 +28,14 @@ class MemoryRateStore:
 
     def __len__(self) -> int:
         return len(self._tats)
+
+    def take_now(self, key: str, limit: RateLimit) -> Verdict:
+        """One unit, as `take`; this store never waits."""
+        tat = self._tats.get(key)
+        verdict = gcra.check(tat, self._clock(), limit)
+        if verdict.allowed or (tat is not None and tat > verdict.tat):
+            self._keep(key, verdict.tat)
+        return verdict
 
     async def take(self, bucket: Bucket, limit: RateLimit, cost: int = 1) -> RateVerdict:
         verdicts = await self.take_all((Take(bucket, limit, cost),))

@@ -116,9 +116,9 @@ def decide(
         verdict.tat if (taken and take.cost) or (tat is not None and tat > verdict.tat) else None
         for take, tat, verdict in zip(takes, tats, found, strict=True)
     )
-    return tuple(_rate_verdict(take.limit, verdict) for take, verdict in zip(takes, found, strict=True)), states
+    return tuple(rate_verdict(take.limit, verdict) for take, verdict in zip(takes, found, strict=True)), states
 
 
-def _rate_verdict(limit: RateLimit, verdict: gcra.Verdict) -> RateVerdict:
+def rate_verdict(limit: RateLimit, verdict: gcra.Verdict) -> RateVerdict:
     """A verdict with its limit, without the state."""
     return RateVerdict(verdict.allowed, limit, verdict.remaining, verdict.retry_after, verdict.reset_after)

@@ -1,15 +1,14 @@
 """Buckets that several processes share, in PostgreSQL and on its clock."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from feature_platform.core.gcra import RateLimit
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.db.session import is_unavailable
 from backend.ratelimit.model import Bucket, RateVerdict, Subject, Take, checked, decide, key_prefix
-from backend.ratelimit.store import RateStoreUnavailable
+from backend.ratelimit.store import RateStoreUnavailable, translated
 
 # Locks the buckets in the order of their keys, so that no two requests wait for each other; reads the clock once the
 # locks are held; judges all; moves all or none, and corrects what is too far ahead. `judged` holds the rules of
@@ -83,6 +82,9 @@ class PostgresRateStore:
     def __init__(self, open_session: OpenSession) -> None:
         self._open = open_session
 
+    def take_now(self, key: str, limit: RateLimit) -> None:
+        """The database always takes a moment."""
+
     async def take(self, bucket: Bucket, limit: RateLimit, cost: int = 1) -> RateVerdict:
         verdicts = await self.take_all((Take(bucket, limit, cost),))
         return verdicts[0]
@@ -95,7 +97,7 @@ class PostgresRateStore:
             # A cost above the burst never passes; how far above changes nothing, and might not fit a bigint.
             "costs": [min(take.cost, take.limit.burst + 1) for take in takes],
         }
-        with _translated():
+        with translated():
             for _ in range(_ATTEMPTS):
                 async with self._open() as session:
                     rows = (await session.execute(_TAKE, wishes)).all()
@@ -114,17 +116,6 @@ class PostgresRateStore:
         return await self._count(_PRUNE, at_most=at_most)
 
     async def _count(self, statement: TextClause, **values: str | int) -> int:
-        with _translated():
+        with translated():
             async with self._open() as session:
                 return len((await session.execute(statement, values)).all())
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Errors of the connection, of time and of shutting down; a mistake in a statement stays what it is."""
-    try:
-        yield
-    except Exception as error:
-        if is_unavailable(error):
-            raise RateStoreUnavailable("the database does not answer") from error
-        raise

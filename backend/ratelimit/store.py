@@ -1,10 +1,12 @@
 """What every store of buckets can do. All of them pass the same contract tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
-from feature_platform.core.gcra import RateLimit
+from feature_platform.core.gcra import RateLimit, Verdict
 
+from backend.db.session import is_unavailable
 from backend.ratelimit.model import Bucket, RateVerdict, Subject, Take
 
 
@@ -14,6 +16,13 @@ class RateStoreUnavailable(Exception):
 
 class RateStore(Protocol):
     """Keeps buckets. Each call is atomic against every other."""
+
+    def take_now(self, key: str, limit: RateLimit) -> Verdict | None:
+        """Takes one unit of the bucket with this key if that needs no waiting; None where it does.
+
+        A refusal is as exact as that of `take`, and takes nothing.
+        """
+        ...
 
     async def take(self, bucket: Bucket, limit: RateLimit, cost: int = 1) -> RateVerdict:
         """Takes `cost` units if they are there, none otherwise; a cost of 0 only looks.
@@ -32,3 +41,14 @@ class RateStore(Protocol):
     async def clear(self, subject: Subject) -> int:
         """Fills all buckets of the subject; the answer is how many there were. Raises RateStoreUnavailable."""
         ...
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors of the connection, of time and of shutting down; a mistake in a statement stays what it is."""
+    try:
+        yield
+    except Exception as error:
+        if is_unavailable(error):
+            raise RateStoreUnavailable("the database does not answer") from error
+        raise

@@ -113,7 +113,7 @@ async def _person(session: ReadSession, principal: Principal) -> dict[str, Any]:
 
 async def _accounts(session: ReadSession, principal: Principal, acting: Account) -> list[OwnAccountSchema]:
     """Those that the caller may name, the acting one first, then by name."""
-    if principal.role is None:
+    if principal.role is None or principal.key_id is not None:
         return []
     who = AccountMember.foreign_subject == principal.subject
     if principal.user_id is not None:
@@ -124,7 +124,7 @@ async def _accounts(session: ReadSession, principal: Principal, acting: Account)
     rows = await session.execute(
         select(Account, AccountMember.role)
         .join(AccountMember, AccountMember.account_id == Account.id)
-        .where(who, Account.status != "deleted", Account.id != acting.id)
+        .where(who, AccountMember.removed_at.is_(None), Account.status != "deleted", Account.id != acting.id)
         .order_by(Account.name, Account.id)
         .limit(_MOST_ACCOUNTS)
     )

@@ -27,7 +27,7 @@ Spend = Callable[..., Awaitable[Outcome | Repeated]]
 
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
-    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app/plans")
     yield made
     await made.close()
 

@@ -25,7 +25,7 @@ from backend.usage.model import Source
 
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
-    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app/plans")
     yield made
     await made.close()
 

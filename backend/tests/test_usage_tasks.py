@@ -19,7 +19,7 @@ from backend.usage.tasks import expire_holds
 
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
-    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+    made = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app/plans")
     yield made
     await made.close()
 

@@ -72,6 +72,10 @@ class Opening:
     record_id: UUID
 
 
+_DATABASE = text("""
+    SELECT (SELECT system_identifier FROM pg_control_system()) || '-' || oid
+    FROM pg_database WHERE datname = current_database()
+""")
 _BEGIN_JOURNAL = text("""
     INSERT INTO journal_positions (id, expires_at, created_at)
     VALUES (:id, clock_timestamp() + :lease, clock_timestamp()) ON CONFLICT DO NOTHING
@@ -168,6 +172,11 @@ _OUT = text("""
     WHERE account_id = :account_id AND meter = :meter AND window_start = :window_start AND NOT is_forfeited
 """)
 _RECALL = text("SELECT pg_notify(:channel, :payload)")
+
+
+async def database_name(session: ReadSession) -> str:
+    """What tells this database from every other, also from its own copies on the same server."""
+    return str(await session.scalar(_DATABASE))
 
 
 async def begin_journal(session: SystemSession, journal_id: UUID) -> None:

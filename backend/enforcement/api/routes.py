@@ -32,9 +32,7 @@ from backend.enforcement.errors import (
     QuotaExceeded,
     RateLimited,
 )
-from backend.subscription.api.deps import CurrentEntitlements
 from backend.usage.errors import IdempotencyConflict, ReservationSettled, ReservationUnknown
-from backend.usage.model import API_CALLS
 
 router = APIRouter(prefix="/v1", tags=["Usage"], route_class=StrictRoute)
 
@@ -44,11 +42,9 @@ _SETTLES = (*_CALLER, ReservationUnknown, ReservationSettled, OutcomeUnknown)
 
 
 @router.get("/ping", responses=problem_responses(*_CALLER, QuotaExceeded, FeatureNotInPlan, OutcomeUnknown))
-async def ping(desk: SpendingDesk, callers: CurrentCallers, entitlements: CurrentEntitlements) -> PingAnswer:
+async def ping(request: Request) -> PingAnswer:
     """An example of a metered endpoint: needs the feature `api_access` and costs one `api_calls`."""
-    desk.require(entitlements, "api_access")
-    decision, _ = await desk.consume(await callers.spender(None), meter=API_CALLS, amount=1)
-    return PingAnswer(message="pong", decision=DecisionAnswer.model_validate(decision))
+    return PingAnswer(message="pong", decision=DecisionAnswer.model_validate(request.state.spent()))
 
 
 @router.post("/usage/check", response_model=DecisionAnswer, responses=problem_responses(*_SPENDS, body=True))

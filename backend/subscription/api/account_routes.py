@@ -62,7 +62,7 @@ class _Body(BaseModel):
 class AccountBody(_Body):
     """What is left out stays as it is; of a new account the name is its external id, and the kind a team."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")] | None = None
     kind: Literal["personal", "team"] | None = None
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     metadata: Annotated[dict[str, Any], Field(max_length=50)] | None = None
@@ -105,7 +105,7 @@ async def read_account(
 
 @router.delete("/{external_id}", dependencies=_ONLY_HOST, responses=problem_responses(*_KNOWN))
 async def delete_account(external_id: ExternalId, session: SystemWrite, catalogs: CurrentCatalogs, now: Now) -> Message:
-    """Ends what the account subscribes to, and its sessions. Its usage is kept; its external id is free again."""
+    """Ends what the account subscribes to, its sessions and keys. Its usage is kept; its external id is free again."""
     await accounts.delete(session, external_id=external_id, catalogs=catalogs, now=now)
     return Message(message="The account is deleted.")
 
@@ -121,10 +121,10 @@ async def put_account_member(
 
 
 @router.delete(_MEMBER, dependencies=_ONLY_HOST, responses=problem_responses(*_KNOWN, MemberUnknown))
-async def delete_account_member(external_id: ExternalId, subject: Subject, session: SystemWrite) -> Message:
-    """From now on they may do nothing in the account."""
+async def delete_account_member(external_id: ExternalId, subject: Subject, session: SystemWrite, now: Now) -> Message:
+    """From now on they may do nothing in the account, whatever their issuer says, until they are given a role again."""
     account = await find_account(session, external_id=external_id, lock=True)
-    await remove_member(session, account_id=account.id, subject=subject)
+    await remove_member(session, account_id=account.id, subject=subject, now=now)
     return Message(message="The member is removed.")
 
 
@@ -140,7 +140,10 @@ async def open_portal(
     now: Now,
     body: PortalBody | None = None,
 ) -> PortalSessionSchema:
-    """A link into the customer's rooms, without a sign-up: it works once, within five minutes."""
+    """A link into the customer's rooms, without a sign-up: it works once, within five minutes.
+
+    The session that it opens ends after twelve hours, or with the member or the account.
+    """
     account = await find_account(session, external_id=external_id)
     subject = body.subject if body else None
     link = await make_portal_link(session, account_id=account.id, subject=subject, now=now)

@@ -14,7 +14,6 @@ from backend.subscription.schemas import (
     PlanListResponse,
     RateLimitInfo,
     SubscriptionResponse,
-    UsageResponse,
 )
 from backend.subscription.views import offered_plan, plan_schema, subscription_schema
 
@@ -30,12 +29,6 @@ async def read_subscription(entitlements: CurrentEntitlements) -> SubscriptionRe
     return SubscriptionResponse(
         subscription=subscription_schema(entitlements), plan=plan_schema(entitlements.terms, entitlements.catalog)
     )
-
-
-@router.get("/usage", responses=_OWN)
-async def read_usage(session: AccountRead, entitlements: CurrentEntitlements) -> UsageResponse:
-    """Usage of the current period, its limits, and every meter in its window."""
-    return await reading.usage(session, entitlements=entitlements)
 
 
 @router.get("/plans", responses=problem_responses())

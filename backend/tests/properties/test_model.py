@@ -195,7 +195,7 @@ def _prove(url: str, *, examples: int, steps: int) -> None:
     database = Database(url)
     try:
         Model.loop = loop
-        Model.engine = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app")
+        Model.engine = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app/plans")
         run_state_machine_as_test(
             Model,
             settings=settings(

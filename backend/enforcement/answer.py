@@ -1,0 +1,132 @@
+"""The answer of one request, on its way out: header fields are added, a refusal becomes a problem document."""
+
+import time
+from contextvars import Token
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from starlette.types import Message, Scope, Send
+
+from backend.core.errors import PlatformError
+from backend.core.log import REQUEST_ID
+from backend.core.metrics import REQUESTS, SECONDS
+from backend.core.problem.document import problem_bytes
+from backend.core.problem.media import MEDIA_TYPE
+from backend.enforcement.gate import Halt, Passage
+from backend.enforcement.headers import Metered, Rated, fields, passage_fields
+
+_LOWEST_ERROR = 400
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_NO_STORE = (b"cache-control", b"no-store")
+
+log = structlog.get_logger("requests")
+
+
+class InternalError(PlatformError):
+    """Something failed that nobody expected."""
+
+    code = "internal_error"
+    status = 500
+    title = "The server failed"
+
+
+class Answer:
+    """`passage` is of a metered request that was let through from memory, `halt` of one that was stopped there."""
+
+    __slots__ = (
+        "_began",
+        "_errors_url",
+        "_scope",
+        "_send",
+        "halt",
+        "is_complete",
+        "metered",
+        "now",
+        "passage",
+        "rated",
+        "request_id",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, send: Send, request_id: str, *, now: datetime, errors_url: str) -> None:
+        self._scope = scope
+        self._send = send
+        self._errors_url = errors_url
+        self._began = time.perf_counter()
+        self.now = now
+        self.request_id = request_id
+        self.rated: Rated | None = None
+        self.metered: list[Metered] = []
+        self.passage: Passage | None = None
+        self.halt: Halt | None = None
+        self.status: int | None = None
+        self.is_complete = False
+
+    def bind(self) -> "Token[str | None]":
+        """Everything that is logged from here on is of this request."""
+        return REQUEST_ID.set(self.request_id)
+
+    def unbind(self, token: "Token[str | None]") -> None:
+        REQUEST_ID.reset(token)
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": self._with_fields(message.get("headers", ()))}
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.is_complete = True
+        await self._send(message)
+
+    async def refuse(self, error: PlatformError) -> None:
+        """Answers with a problem document, from outside the application."""
+        body = problem_bytes(
+            status=error.status,
+            code=error.code,
+            title=error.title,
+            detail=error.detail,
+            instance=self._scope["path"],
+            request_id=self.request_id,
+            errors_url=self._errors_url,
+            fields=error.fields,
+        )
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+        await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def log(self) -> None:
+        """Counts and logs it. Probes, and calls that went through from memory, are news only where they fail."""
+        seconds = time.perf_counter() - self._began
+        route = self._scope.get("route")
+        path = getattr(route, "path", None) or self._scope["path"][:200]
+        method, known = self._scope["method"], "other" if route is None else path
+        counted, timed = _metrics(method if method in _METHODS else "other", known, self.status)
+        counted.inc()
+        timed.observe(seconds)
+        is_quiet = (self.status or 500) < _LOWEST_ERROR and (
+            self.passage is not None or not self._scope["path"].startswith("/v1/")
+        )
+        write = log.debug if is_quiet else log.info
+        write("request", method=method, path=path, status=self.status, milliseconds=round(seconds * 1_000, 1))
+
+    def _with_fields(self, given: Any) -> list[tuple[bytes, bytes]]:
+        headers = list(given)
+        present = {name.lower() for name, _ in headers}
+        added = [(b"x-request-id", self.request_id.encode()), _NOSNIFF]
+        if self._scope["path"].startswith("/v1/"):
+            added.append(_NO_STORE)
+        if self.passage is not None:
+            added += passage_fields(self.passage, now=self.now)
+        else:
+            added += fields(self.rated, self.metered, now=self.now)
+        headers += [field for field in added if field[0] not in present]
+        return headers
+
+
+@lru_cache(maxsize=4_096)
+def _metrics(method: str, route: str, status: int | None) -> tuple[Any, Any]:
+    """The counters of a kind of answer; looking them up by their labels costs more than counting."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(route)

@@ -1,0 +1,193 @@
+"""Metered requests: rate and quota in one step, from memory where they are known there.
+
+`quick` is the hot path: no I/O, nothing awaited. What it cannot answer (an unknown or unconfirmed credential, no
+allowance left, a refusal) goes the long way: everything is read anew, and the spend is decided where all processes
+see it. What the long way has read is remembered for the next request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from feature_platform.core.decision import Decision
+from feature_platform.core.gcra import RateLimit, Verdict
+
+from backend.auth.principal import Principal
+from backend.enforcement.allowances import BELIEVED, Lot, Pool
+from backend.enforcement.decide import Refused, ask, granted, refused
+from backend.enforcement.engine import Caller, Engine, Outcome
+from backend.enforcement.journal import boot_nanoseconds
+from backend.enforcement.passes import Pass, Passes
+from backend.enforcement.treasury import Treasury
+from backend.ratelimit.store import RateStore
+from backend.subscription.entitlements import Entitlements
+from backend.usage.model import Source
+
+# How often an allowance is asked for before the spend is decided where all processes see it.
+_ATTEMPTS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Metering:
+    """What one request to a metered route costs, and the feature that it needs. One object for each such route."""
+
+    meter: str
+    amount: int = 1
+    feature: str | None = None
+
+
+class Passage:
+    """A metered request that was let through, and what it spent. Built for every one of them, so it is small."""
+
+    __slots__ = ("found", "lot", "metering", "minute", "verdict")
+
+    def __init__(self, found: Pass, lot: Lot, metering: Metering, verdict: Verdict, minute: int) -> None:
+        self.found = found
+        self.lot = lot
+        self.metering = metering
+        self.verdict = verdict
+        self.minute = minute
+
+    @property
+    def principal(self) -> Principal:
+        return self.found.principal
+
+    @property
+    def entitlements(self) -> Entitlements:
+        return self.found.seat.entitlements
+
+    @property
+    def rate(self) -> RateLimit:
+        return self.found.rate
+
+    def decision(self) -> Decision:
+        """The decision in words; numbers as they are when it is asked."""
+        return shown(self.lot.pool, self.entitlements)
+
+
+class Halt(NamedTuple):
+    """Who calls is known, and what the rate limit says; the rest is to be found out the long way."""
+
+    found: Pass
+    verdict: Verdict
+
+
+class Gate:
+    """One for a process."""
+
+    def __init__(self, *, engine: Engine, passes: Passes, rates: RateStore, treasury: Treasury) -> None:
+        self.engine = engine
+        self.passes = passes
+        self._rates = rates
+        self._treasury = treasury
+
+    def quick(self, name: bytes, metering: Metering, now: datetime, minute: int) -> Passage | Halt | None:
+        """The hot path. None took nothing; a Halt has taken from the rate limit, or was refused by it."""
+        at = boot_nanoseconds()
+        found = self.passes.find(name, now, at)
+        if found is None:
+            return None
+        verdict = self._rates.take_now(found.bucket, found.rate)
+        if verdict is None:
+            return None
+        lot = found.lots.get(metering)
+        allowances = self._treasury.allowances
+        if (
+            not verdict.allowed
+            or lot is None
+            or allowances is None
+            or not allowances.spend(lot, metering.amount, at, minute)
+        ):
+            return Halt(found, verdict)
+        return Passage(found, lot, metering, verdict, minute)
+
+    def take_back(self, passage: Passage) -> None:
+        """The call failed: it costs nothing. Recorded like the spend; counted where that was counted."""
+        allowances = self._treasury.allowances
+        if allowances is not None:
+            allowances.spend(passage.lot, -passage.metering.amount, boot_nanoseconds(), passage.minute)
+
+    def remember(
+        self,
+        name: bytes,
+        principal: Principal,
+        entitlements: Entitlements,
+        *,
+        bucket: str,
+        rate: RateLimit,
+        asked_at: int,
+    ) -> Pass | None:
+        """A credential that may spend and was read from the database, if it is of a kind that may be remembered."""
+        if principal.kind not in ("user", "personal_key"):
+            return None
+        return self.passes.remember(name, principal, entitlements, bucket=bucket, rate=rate, asked_at=asked_at)
+
+    async def spend(
+        self, caller: Caller, entitlements: Entitlements, metering: Metering, *, known_as: Pass | None
+    ) -> Outcome:
+        """The long way: from an allowance that is fetched now, or in a transaction shared with others'."""
+        wish = ask(entitlements, meter=metering.meter, amount=metering.amount)
+        if wish.meter.durability != "allowance":
+            return await self.engine.spend(caller, meter=metering.meter, amount=metering.amount)
+        allowances = self._treasury.allowances
+        for _ in range(_ATTEMPTS):
+            if allowances is None:
+                break
+            pool = allowances.pool(entitlements, metering.meter, wish.cost.window)
+            lot = allowances.lot(pool, caller.by.key_id)
+            if known_as is not None:
+                known_as.lots[metering] = lot
+            at = boot_nanoseconds()
+            if allowances.spend(lot, metering.amount, at, minute_of(caller.now)):
+                return Outcome(shown(pool, entitlements), entitlements, wish)
+            if at < pool.exhausted_until and pool.version == entitlements.account.version:
+                found = Refused("quota_exceeded", wish.cost, pool.counter)
+                decision = refused(entitlements, wish, found, upgrade_url=self.engine.upgrade_url)
+                return Outcome(decision, entitlements, wish)
+            if at < pool.tail_until:
+                break
+            allowances.want(pool)
+            await self._treasury.round()
+            allowances = self._treasury.allowances
+        outcome = await self.engine.spend(caller, meter=metering.meter, amount=metering.amount)
+        if allowances is not None:
+            _note_exhaustion(allowances.pool(entitlements, metering.meter, wish.cost.window), outcome)
+        return outcome
+
+
+def minute_of(now: datetime) -> int:
+    """Whole minutes since 1970."""
+    return int(now.timestamp()) // 60
+
+
+def shown(pool: Pool, entitlements: Entitlements) -> Decision:
+    """A spend from memory, in words."""
+    wish = ask(entitlements, meter=pool.counter.meter, amount=1)
+    return granted(entitlements, wish.cost, pool.shown(), used=0, held=0)
+
+
+def _note_exhaustion(pool: Pool, outcome: Outcome) -> None:
+    """Nothing is left and nothing that is held could come back: the next ones need not ask, for a second."""
+    decision = outcome.decision
+    if decision.allowed or decision.limit is None or decision.used < decision.limit:
+        return
+    counter = pool.counter
+    pool.counter = type(counter)(counter.meter, counter.window, decision.used, decision.held, counter.forfeited)
+    pool.exhausted_until = boot_nanoseconds() + BELIEVED
+
+
+def caller_of(principal: Principal, entitlements: Entitlements, now: datetime) -> Caller:
+    """A caller who spends for the account that they act for."""
+    return Caller(
+        account_id=entitlements.account.id,
+        by=Source(key_id=principal.key_id, subject=str(principal.user_id) if principal.user_id else principal.subject),
+        user_id=principal.user_id,
+        now=now,
+        entitlements=entitlements,
+    )
+
+
+METERED: Mapping[tuple[str, str], Metering] = {
+    ("GET", "/v1/ping"): Metering("api_calls", 1, "api_access"),
+}

@@ -1,0 +1,164 @@
+"""Verified credentials and accounts, remembered for less than a second since the database last confirmed them.
+
+Every change that matters (plan, override, key, session, role, status) raises the account's version in its own
+transaction. The versions of the accounts in use are read again four times a second; what has changed, or could not
+be confirmed for three quarters of a second, is not used: the request then reads everything anew.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from feature_platform.core.gcra import RateLimit
+
+from backend.auth.principal import Principal
+from backend.catalog.service import Catalogs
+from backend.core.ids import AccountId
+from backend.db.session import ReadSession
+from backend.enforcement.allowances import Lot
+from backend.subscription.entitlements import Entitlements
+from backend.subscription.lifecycle import next_due_at
+
+# Nanoseconds for which a confirmation counts, from before it was asked for.
+FRESH = 750_000_000
+# What was not used for so long is forgotten.
+_FORGOTTEN = 60_000_000_000
+_MOST_SEATS = 200_000
+
+
+class Seat:
+    """An account as this process knows it. Moments are nanoseconds of the boot clock."""
+
+    __slots__ = ("entitlements", "fresh_until", "is_used", "passes", "used_at")
+
+    def __init__(self, entitlements: Entitlements, asked_at: int) -> None:
+        self.entitlements = entitlements
+        self.fresh_until = asked_at + FRESH
+        self.is_used = True
+        self.used_at = asked_at
+        self.passes: list[bytes] = []
+
+
+class Pass:
+    """A credential as this process knows it, with what its hot path needs."""
+
+    __slots__ = ("bucket", "good_until", "lots", "policies", "principal", "rate", "seat")
+
+    def __init__(self, principal: Principal, seat: Seat, bucket: str, rate: RateLimit, good_until: datetime) -> None:
+        self.principal = principal
+        self.seat = seat
+        self.bucket = bucket
+        self.rate = rate
+        self.good_until = good_until
+        """By the clock of the system: when the credential ends, or the account's plan, period or day."""
+        self.lots: dict[object, Lot] = {}
+        """By the metering, whose feature the account has."""
+        self.policies: dict[object, bytes] = {}
+
+
+class Passes:
+    """One for a process. `find` is the hot path."""
+
+    def __init__(self, catalogs: Catalogs) -> None:
+        self._catalogs = catalogs
+        self._passes: dict[bytes, Pass] = {}
+        self._seats: dict[AccountId, Seat] = {}
+        self._watched: list[Seat] = []
+
+    def __len__(self) -> int:
+        return len(self._passes)
+
+    def find(self, name: bytes, now: datetime, at: int) -> Pass | None:
+        """A pass that may be used now, and is confirmed; `at` is of the boot clock."""
+        found = self._passes.get(name)
+        if found is None or at >= found.seat.fresh_until or now >= found.good_until:
+            return None
+        found.seat.is_used = True
+        return found
+
+    def remember(
+        self,
+        name: bytes,
+        principal: Principal,
+        entitlements: Entitlements,
+        *,
+        bucket: str,
+        rate: RateLimit,
+        asked_at: int,
+    ) -> Pass | None:
+        """What was read from the database at `asked_at` or later. None: another reading has found something newer."""
+        account_id = entitlements.account.id
+        seat = self._seats.get(account_id)
+        if seat is None or seat.entitlements.account.version < entitlements.account.version:
+            self._forget(account_id)
+            seat = Seat(entitlements, asked_at)
+            self._make_room()
+            self._seats[account_id] = seat
+        elif seat.entitlements.account.version > entitlements.account.version:
+            return None
+        else:
+            seat.entitlements = entitlements
+            seat.fresh_until = max(seat.fresh_until, asked_at + FRESH)
+            seat.is_used = True
+        ends = _ends(entitlements)
+        found = Pass(principal, seat, bucket, rate, min(ends, principal.good_until or ends))
+        if name not in self._passes:
+            seat.passes.append(name)
+        self._passes[name] = found
+        return found
+
+    def watched(self) -> Sequence[AccountId]:
+        """The accounts in use since this was last asked."""
+        self._watched = [seat for seat in self._seats.values() if seat.is_used]
+        for seat in self._watched:
+            seat.is_used = False
+        return [seat.entitlements.account.id for seat in self._watched]
+
+    async def confirm(self, session: ReadSession, versions: dict[AccountId, int], *, asked_at: int) -> None:
+        """Keeps what is as it was; forgets what has changed, and what nobody has used for a minute."""
+        catalog = await self._catalogs.current(session)
+        for seat in self._watched:
+            account = seat.entitlements.account
+            if versions.get(account.id) == account.version and seat.entitlements.catalog is catalog:
+                seat.fresh_until = max(seat.fresh_until, asked_at + FRESH)
+                seat.used_at = asked_at
+            elif seat.fresh_until <= asked_at + FRESH:  # not one that was read again in the meantime
+                seat.fresh_until = 0
+                self._forget(account.id)
+        if self._seats:
+            self._forget_idle(asked_at)
+
+    def _forget(self, account_id: AccountId) -> None:
+        seat = self._seats.pop(account_id, None)
+        if seat is not None:
+            for name in seat.passes:
+                self._passes.pop(name, None)
+
+    def _forget_idle(self, now: int) -> None:
+        """From the oldest on; dictionaries keep the order in which accounts came."""
+        for account_id in list(self._seats)[: max(64, len(self._seats) // 64)]:
+            seat = self._seats[account_id]
+            if now - seat.used_at > _FORGOTTEN and not seat.is_used:
+                self._forget(account_id)
+            else:
+                self._seats[account_id] = self._seats.pop(account_id)
+
+    def _make_room(self) -> None:
+        if len(self._seats) >= _MOST_SEATS:
+            for account_id in list(self._seats)[: _MOST_SEATS // 8]:
+                self._forget(account_id)
+
+
+def pass_name(authorization: bytes, account: bytes) -> bytes:
+    """Under what a credential is remembered: a hash, so that no credential lies in memory for longer than needed."""
+    return hashlib.sha256(authorization + b"\0" + account if account else authorization).digest()
+
+
+def _ends(entitlements: Entitlements) -> datetime:
+    """When these entitlements are others, by the clock of the system, if nobody changes anything."""
+    assert entitlements.period.end is not None
+    ends = [entitlements.period.end]
+    ends += [end for meter in entitlements.catalog.meters if (end := entitlements.window(meter).end) is not None]
+    if entitlements.facts is not None and (due := next_due_at(entitlements.facts)) is not None:
+        ends.append(due)
+    return min(ends) - entitlements.account.clock_offset
