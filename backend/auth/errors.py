@@ -88,6 +88,14 @@ class ProofRefused(PlatformError):
     keeps_writes = True
 
 
+class ProofNeeded(PlatformError):
+    """The sign-in is too long ago for this; the same request with `current_password` is answered."""
+
+    code = "proof_needed"
+    status = 403
+    title = "Confirm that it is you"
+
+
 class RoleMissing(PlatformError):
     """The caller's role in the acting account does not allow this; an owner or admin of the account can change it."""
 

@@ -1,5 +1,6 @@
 """Settings: read once from the environment or `.env`, checked, and handed down. Only edges call `get_settings`."""
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     smtp_pass: SecretStr | None = None
     email_from_address: str = "no-reply@localhost"
     email_from_name: str = "Feature Platform"
+    support_contact: str | None = None
 
     rate_limit_default_requests: int | None = Field(default=None, ge=1)
     rate_limit_default_window_seconds: int | None = Field(default=None, ge=1)
@@ -89,6 +91,18 @@ class Settings(BaseSettings):
     def _number(cls, value: object) -> object:
         """The environment knows text only, and a choice of numbers reads none."""
         return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+    @field_validator("support_contact")
+    @classmethod
+    def _contact(cls, value: str | None) -> str | None:
+        """A page, or an address that becomes one: shown as a link, so nothing else may be in it."""
+        if value is None or not value.strip():
+            return None
+        if value.startswith("https://"):
+            return value
+        if re.fullmatch(r"[^\s@<>:?&]+@[^\s@<>:?&]+", value):
+            return f"mailto:{value}"
+        raise ValueError("SUPPORT_CONTACT is an e-mail address or an https:// page")
 
     @field_validator("api_base_url", "frontend_base_url")
     @classmethod

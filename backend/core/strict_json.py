@@ -102,7 +102,9 @@ def loads(raw: bytes) -> Any:
             object_pairs_hook=_unique,
         )
     except json.JSONDecodeError as error:
-        raise MalformedBody(f"{error.msg} at line {error.lineno}, column {error.colno}.") from error
+        # Some of the parser's sentences wait for a place already: "Invalid control character at".
+        said = error.msg.removesuffix(" at")
+        raise MalformedBody(f"{said} at line {error.lineno}, column {error.colno}.") from error
     # A NUL or half a surrogate pair can only come from an escape: the decoder above refuses them as bytes.
     if "\\u" in text:
         _check_tree(value)

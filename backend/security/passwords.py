@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
+from itertools import pairwise
 from typing import TypeVar
 
 from pwdlib import PasswordHash
@@ -18,6 +19,22 @@ MIN_LENGTH, MAX_LENGTH = 12, 128
 _COMMON = frozenset(
     line.strip() for line in files("backend.security").joinpath("common_passwords.txt").read_text().splitlines()
 )
+# What a finger follows: the alphabet, the digits, and the rows of keyboards.
+_ROWS = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "12345678901",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwertzuiop",
+    "yxcvbnm",
+    "azertyuiop",
+    "qsdfghjklm",
+    "wxcvbn",
+)
+_NEIGHBOURS = frozenset(pair for row in _ROWS for way in (row, row[::-1]) for pair in pairwise(way))
+_LONGEST_WALK = 20
+_MOST_JUMPS = 2
 _MOST_WAITING = 64
 
 T = TypeVar("T")
@@ -88,5 +105,16 @@ def ensure_acceptable(password: str, *, email: str) -> None:
             f"The password has {len(password)} characters; choose {MIN_LENGTH} to {MAX_LENGTH}, of any kind."
         )
     plain = password.casefold()
-    if plain in _COMMON or plain == email.casefold():
+    if plain == email.casefold():
+        raise PasswordRefused("The password is the address itself, which is tried first. Choose another.")
+    if plain in _COMMON or _is_walk(plain):
         raise PasswordRefused("This password is among the first that anybody tries. Choose another.")
+
+
+def _is_walk(plain: str) -> bool:
+    """Whether it is of one or two characters, or follows the alphabet, the digits or rows of a keyboard with hardly a
+    jump, and is no longer than such passwords are."""
+    if len(plain) > _LONGEST_WALK:
+        return False
+    jumps = sum(one != two and (one, two) not in _NEIGHBOURS for one, two in pairwise(plain))
+    return len(set(plain)) <= 2 or jumps <= _MOST_JUMPS

@@ -116,6 +116,16 @@ async def test_a_store_that_is_away_says_when_to_come_back(client: httpx.AsyncCl
     assert answer.json()["retryable"] is True
 
 
+async def test_a_method_that_is_not_answered_names_those_that_are(client: httpx.AsyncClient) -> None:
+    answer = await client.put("/orders")
+    assert answer.headers["allow"] == "POST"
+    assert answer.json()["detail"] == "PUT is not answered here; POST may be sent."
+
+
+async def test_an_empty_body_is_told_as_one_that_is_no_object(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/orders")).json()["detail"] == "The body is empty; it must be a JSON object."
+
+
 async def test_header_fields_of_an_error_are_kept(client: httpx.AsyncClient) -> None:
     assert (await client.get("/orders/teapot")).headers["x-pot"] == "1"
 
@@ -130,7 +140,7 @@ async def test_a_wrong_value_is_named_and_not_repeated(client: httpx.AsyncClient
 @pytest.mark.parametrize(
     ("body", "fields", "status", "code"),
     [
-        (b"", {}, 422, "invalid_input"),
+        (b"", {}, 400, "malformed_body"),
         (b"{", {}, 400, "malformed_body"),
         (b"[]", {}, 400, "malformed_body"),
         (b'"text"', {}, 400, "malformed_body"),

@@ -104,6 +104,9 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("WEB_PROCESSES", "0"),
         ("JWT_ACCESS_TTL_SECONDS", "seven minutes"),
         ("LOG_LEVEL", "CHATTY"),
+        ("SUPPORT_CONTACT", "javascript:alert(1)"),
+        ("SUPPORT_CONTACT", "http://example.com/help"),
+        ("SUPPORT_CONTACT", "a@example.com?bcc=b@example.com"),
         ("DATABASE_DURABILITY", "off"),
     ],
 )
@@ -111,6 +114,19 @@ def test_what_cannot_be_meant_is_refused_by_name(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
         read()
+
+
+@pytest.mark.parametrize(
+    ("value", "contact"),
+    [
+        ("", None),
+        ("help@example.com", "mailto:help@example.com"),
+        ("https://example.com/help", "https://example.com/help"),
+    ],
+)
+def test_a_contact_becomes_a_link(monkeypatch: pytest.MonkeyPatch, value: str, contact: str | None) -> None:
+    monkeypatch.setenv("SUPPORT_CONTACT", value)
+    assert read().support_contact == contact
 
 
 def test_settings_do_not_change_under_way() -> None:

@@ -40,7 +40,7 @@ def test_what_is_json_is_read_as_it_was_written(value: object, escaped: bool) ->
         (b'{"a": 1,}', "line 1"),
         (b"{'a': 1}", "line 1, column 2"),
         (b'{"a": 01}', "line 1"),
-        (b'{"a": "\n"}', "line 1"),
+        (b'{"a": "\n"}', "Invalid control character at line 1, column 8"),
         (b'\xef\xbb\xbf{"a": 1}', "byte order mark"),
         (b'{"a": "\xff"}', "not UTF-8 (byte 7)"),
         (b'{"a": "\xed\xa0\x80"}', "not UTF-8"),

@@ -110,6 +110,19 @@ class ProofBody(_Body):
     recovery_code: Code | None = None
 
 
+class EnrolBody(_Body):
+    """The password, needed from who signed in more than 15 minutes ago and has one."""
+
+    current_password: Annotated[str, Field(max_length=1_000)] | None = None
+
+
+class RenewCodesBody(_Body):
+    """One fresh proof that it is really the user."""
+
+    otp: Code | None = None
+    current_password: Annotated[str, Field(max_length=1_000)] | None = None
+
+
 class ResetBody(_Body):
     """The token of a reset link and the password from now on: 12 to 128 characters, of any kind."""
 

@@ -8,6 +8,7 @@ from backend.auth.api.routes import UserAgent
 from backend.auth.api.schemas import (
     ChangePasswordBody,
     EmailBody,
+    EnrolBody,
     EnrolmentAnswer,
     Message,
     OtpBody,
@@ -16,6 +17,7 @@ from backend.auth.api.schemas import (
     ProofBody,
     RecoveryBody,
     RecoveryCodesAnswer,
+    RenewCodesBody,
     ResetBody,
     TokenAnswer,
 )
@@ -24,6 +26,7 @@ from backend.auth.errors import (
     ChallengeInvalid,
     CodeRefused,
     LinkInvalid,
+    ProofNeeded,
     ProofRefused,
     ScopeMissing,
     SecondFactorActive,
@@ -74,10 +77,19 @@ async def recover(
     return web.answer(response, pair)
 
 
-@router.post("/2fa/enable-init", responses=problem_responses(Unauthenticated, ScopeMissing, SecondFactorActive))
-async def begin_second_factor(user: SignedIn, service: Security, now: Now) -> EnrolmentAnswer:
-    """A secret for an authenticator. Two-factor sign-in is on when a first code has confirmed it."""
-    return EnrolmentAnswer.model_validate(await service.begin_second_factor(user_id=user.user_id, now=now))
+@router.post("/2fa/enable-init", responses=problem_responses(*_PROVES, ProofNeeded, SecondFactorActive, body=True))
+async def begin_second_factor(
+    user: SignedIn, service: Security, now: Now, body: EnrolBody | None = None
+) -> EnrolmentAnswer:
+    """A secret for an authenticator. Two-factor sign-in is on when a first code has confirmed it.
+
+    Who signed in more than 15 minutes ago and has a password sends it along.
+    """
+    password = body.current_password if body else None
+    enrolment = await service.begin_second_factor(
+        user_id=user.user_id, session_id=user.session_id, password=password, now=now
+    )
+    return EnrolmentAnswer.model_validate(enrolment)
 
 
 @router.post("/2fa/enable-complete", responses=problem_responses(*_PROVES, SecondFactorActive, body=True))
@@ -85,6 +97,17 @@ async def confirm_second_factor(body: OtpBody, user: SignedIn, service: Security
     """Turns two-factor sign-in on by a first code, and shows the recovery codes."""
     codes = await service.confirm_second_factor(
         user_id=user.user_id, challenge_id=body.challenge_id, otp=body.otp, now=now
+    )
+    return RecoveryCodesAnswer(recovery_codes=codes)
+
+
+@router.post("/2fa/recovery-codes", responses=problem_responses(*_PROVES, SecondFactorMissing, body=True))
+async def renew_recovery_codes(
+    body: RenewCodesBody, user: SignedIn, service: Security, now: Now
+) -> RecoveryCodesAnswer:
+    """Ten new recovery codes, for one of two proofs: a code or the password. Those before them stop working."""
+    codes = await service.renew_recovery_codes(
+        user_id=user.user_id, password=body.current_password, otp=body.otp, now=now
     )
     return RecoveryCodesAnswer(recovery_codes=codes)
 

@@ -1,12 +1,12 @@
 """What signed-in users do about their own security: password, second factor."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
 
 from backend import mail
-from backend.auth.errors import ProofRefused
+from backend.auth.errors import ProofNeeded, ProofRefused
 from backend.auth.service import attempts
 from backend.auth.service.attempts import Limit
 from backend.auth.service.auth_service import login_limit
@@ -16,12 +16,13 @@ from backend.auth.service.sessions import end_sessions
 from backend.core.errors import InvalidInput
 from backend.core.ids import UserId
 from backend.core.settings import Settings
-from backend.db.models import User
+from backend.db.models import Session, User
 from backend.db.session import Database, SystemSession
 from backend.security.errors import PasswordRefused
 from backend.security.passwords import Passwords, ensure_acceptable
 
 _QUARTER = 900
+_RECENT = timedelta(seconds=_QUARTER)
 
 
 class OwnSecurity:
@@ -49,6 +50,8 @@ class OwnSecurity:
         TooManyAttempts.
         """
         user = await self._prove_password(user_id, current)
+        if current == new:
+            raise _unacceptable("new_password", "this is your present password. Choose another.")
         password_hash = await hash_new(self._passwords, new, email=user.email, field="new_password")
         async with self._database.system() as session:
             found = await _locked(session, user_id)
@@ -61,8 +64,18 @@ class OwnSecurity:
             await attempts.clear(session, _proofs(user_id).subject)
             await tell_of_new_password(session, email=found.email, settings=self._settings)
 
-    async def begin_second_factor(self, *, user_id: UserId, now: datetime) -> Enrolment:
-        """A secret for an authenticator, which waits for its first code. Raises SecondFactorActive."""
+    async def begin_second_factor(
+        self, *, user_id: UserId, session_id: UUID, password: str | None, now: datetime
+    ) -> Enrolment:
+        """A secret for an authenticator, which waits for its first code.
+
+        A stolen access token must not lock its user out, so a sign-in of long ago needs the password, where there is
+        one. Raises ProofNeeded, ProofRefused, TooManyAttempts, SecondFactorActive.
+        """
+        if password is not None:
+            await self._prove_password(user_id, password)
+        else:
+            await self._ensure_recent(user_id, session_id, now)
         async with self._database.system() as session:
             user = await session.get_one(User, user_id)
             return await self._second_factor.enrol(session, user=user, now=now)
@@ -106,6 +119,36 @@ class OwnSecurity:
             user = await session.get_one(User, user_id)
             await _tell(session, user.email, "Two-factor sign-in is off", "From now on, the password alone is enough.")
 
+    async def renew_recovery_codes(
+        self, *, user_id: UserId, password: str | None, otp: str | None, now: datetime
+    ) -> list[str]:
+        """New recovery codes, shown once; those before them stop working.
+
+        Raises InvalidInput without exactly one proof, ProofRefused, SecondFactorMissing, TooManyAttempts.
+        """
+        if (password is None) == (otp is None):
+            raise InvalidInput("Send one of otp and current_password, as the proof that it is you.")
+        if password is not None:
+            await self._prove_password(user_id, password)
+        else:
+            await self._take_slot(user_id)
+        async with self._database.system() as session:
+            codes = await self._second_factor.renew_codes(session, user_id=user_id, otp=otp, now=now)
+            await attempts.clear(session, _proofs(user_id).subject)
+            user = await session.get_one(User, user_id)
+            await _tell(session, user.email, "You have new recovery codes", "The recovery codes of before are void.")
+            return codes
+
+    async def _ensure_recent(self, user_id: UserId, session_id: UUID, now: datetime) -> None:
+        async with self._database.read() as session:
+            user = await session.get_one(User, user_id)
+            began = await session.get_one(Session, session_id)
+        if user.password_hash is not None and now - began.created_at > _RECENT:
+            raise ProofNeeded(
+                "You signed in more than 15 minutes ago. Send your password as current_password, as the proof that it "
+                "is you."
+            )
+
     async def _prove_password(self, user_id: UserId, password: str | None) -> User:
         """The user, whose password it is. Counted before it is hashed. Raises ProofRefused, TooManyAttempts."""
         await self._take_slot(user_id)
@@ -133,7 +176,11 @@ def ensure_choice(password: str, *, email: str, field: str) -> None:
     try:
         ensure_acceptable(password, email=email)
     except PasswordRefused as error:
-        raise InvalidInput(f"{field}: {error}", errors=[{"in": "body", "field": field}]) from error
+        raise _unacceptable(field, str(error)) from error
+
+
+def _unacceptable(field: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"{field}: {reason}", errors=[{"in": "body", "field": field}])
 
 
 async def tell_of_new_password(session: SystemSession, *, email: str, settings: Settings) -> None:

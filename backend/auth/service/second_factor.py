@@ -11,6 +11,7 @@ import segno
 import structlog
 from sqlalchemy import delete, func, select, update
 
+from backend import mail
 from backend.auth.errors import (
     ChallengeInvalid,
     CodeRefused,
@@ -135,7 +136,21 @@ class SecondFactor:
             raise CodeRefused(_WRONG)
         await attempts.clear(session, _codes_of(challenge.user_id).subject)
         challenge.used_at = now
+        await self._tell_of_recovery(session, challenge.user_id)
         return challenge.user_id
+
+    async def _tell_of_recovery(self, session: SystemSession, user_id: UserId) -> None:
+        user = await session.get_one(User, user_id)
+        left = await self.codes_left(session, user_id=user_id)
+        await mail.send(
+            session,
+            to=user.email,
+            subject="A recovery code was used to sign in",
+            paragraphs=[
+                f"Somebody, we hope you, has signed in with a recovery code. {left} of {RECOVERY_CODES} are left.",
+                "If it was not you, change your password now.",
+            ],
+        )
 
     async def prove_by_otp(self, session: SystemSession, *, user_id: UserId, otp: str, now: datetime) -> None:
         """Accepts a code of a signed-in user. The caller has counted the attempt. Raises ProofRefused."""
@@ -148,6 +163,20 @@ class SecondFactor:
         await _lock(session, user_id)
         if not await self._take_recovery(session, user_id, code, now):
             raise ProofRefused(_WRONG)
+
+    async def renew_codes(
+        self, session: SystemSession, *, user_id: UserId, otp: str | None, now: datetime
+    ) -> list[str]:
+        """New recovery codes, which replace those before. `otp` is checked unless something else was the proof.
+
+        Raises SecondFactorMissing, ProofRefused.
+        """
+        await _lock(session, user_id)
+        if await session.get(TotpSecret, user_id) is None:
+            raise SecondFactorMissing("Two-factor sign-in is not on.")
+        if otp is not None and not await self._take_otp(session, user_id, otp, now):
+            raise ProofRefused(_WRONG)
+        return await self._new_codes(session, user_id, now)
 
     async def _take_recovery(self, session: SystemSession, user_id: UserId, code: str, now: datetime) -> bool:
         used = await session.scalar(

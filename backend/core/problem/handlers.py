@@ -92,23 +92,29 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _STATUS_CODES.get(error.status_code, f"http_{error.status_code}")
+    detail, headers = str(error.detail), error.headers
+    if error.status_code == 404:
+        detail = _not_found_detail(request)
+    elif error.status_code == 405:
+        allowed = _allowed(request)
+        detail, headers = f"{request.method[:20]} is not answered here; {allowed} may be sent.", {"Allow": allowed}
     return _answer(
         request,
         status=error.status_code,
         code=code,
         title=_TITLES.get(error.status_code, str(error.detail)),
-        detail=_not_found_detail(request) if error.status_code == 404 else str(error.detail),
-        headers=_allowed(request) if error.status_code == 405 else error.headers,
+        detail=detail,
+        headers=headers,
     )
 
 
-def _allowed(request: Request) -> dict[str, str]:
+def _allowed(request: Request) -> str:
     """All methods of a path: the router names only those of the first route that has it."""
     known = iter_route_contexts(request.app.routes)
     methods = {
         method for route in known if route.matches(request.scope)[0] is not Match.NONE for method in route.methods or ()
     }
-    return {"Allow": ", ".join(sorted(methods))}
+    return ", ".join(sorted(methods))
 
 
 def _not_found_detail(request: Request) -> str:

@@ -15,7 +15,7 @@ class _StrictRequest(Request):
 
     _parsed: Any
 
-    async def load(self, limit: int) -> None:
+    async def load(self, limit: int, *, required: bool) -> None:
         body = bytearray()
         async for chunk in self.stream():
             body += chunk
@@ -23,6 +23,8 @@ class _StrictRequest(Request):
                 raise BodyTooLarge(f"The body is over {limit:,} bytes.", limit_bytes=limit)
         self._body = bytes(body)
         if not self._body:
+            if required:
+                raise MalformedBody("The body is empty; it must be a JSON object.")
             return
         content_type = self.headers.get("content-type", "").split(";")[0].strip().lower()
         if content_type != "application/json":
@@ -46,11 +48,11 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
         if self.body_field is None:
             return handle
-        limit = self.body_limit
+        limit, required = self.body_limit, self.body_field.field_info.is_required()
 
         async def handle_strictly(request: Request) -> Response:
             strict = _StrictRequest(request.scope, request.receive)
-            await strict.load(limit)
+            await strict.load(limit, required=required)
             return await handle(strict)
 
         return handle_strictly

@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.auth.api.deps import CurrentDatabase, CurrentSettings
 from backend.core.errors import NotFound
@@ -23,6 +23,7 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
     environment: str
     version: str
+    contact: str | None = Field(description="Where customers reach whoever runs this: a mailto: or https: address.")
 
 
 class Readiness(BaseModel):
@@ -35,7 +36,7 @@ class Readiness(BaseModel):
 @router.get("/health")
 async def health(request: Request, settings: CurrentSettings) -> Health:
     """Whether this process answers; asks nobody else."""
-    return Health(environment=settings.environment, version=request.app.version)
+    return Health(environment=settings.environment, version=request.app.version, contact=settings.support_contact)
 
 
 @router.get("/healthz")

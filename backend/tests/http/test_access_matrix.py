@@ -96,6 +96,7 @@ OPERATIONS = [
     Operation("PATCH", "/v1/auth/me", "user", {"theme": "dark"}),
     Operation("POST", "/v1/auth/2fa/enable-init", "user"),
     Operation("POST", "/v1/auth/2fa/enable-complete", "user", {"challenge_id": "x", "otp": "000000"}),
+    Operation("POST", "/v1/auth/2fa/recovery-codes", "user", {"otp": "000000"}),
     Operation("POST", "/v1/auth/2fa/disable", "user", {"password": PASSWORD}),
     Operation("POST", "/v1/auth/change-password", "user", {"new_password": PASSWORD}),
     Operation("PUT", "/v1/accounts/{external_id}", "host", {}),

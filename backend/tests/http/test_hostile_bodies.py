@@ -45,6 +45,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/auth/forgot-password": {"email": "new@example.com"},
     "/v1/auth/reset-password": {"token": "x" * 43, "new_password": PASSWORD},
     "/v1/auth/2fa/enable-complete": {"challenge_id": "x" * 43, "otp": "123456"},
+    "/v1/auth/2fa/enable-init": {"current_password": PASSWORD},
+    "/v1/auth/2fa/recovery-codes": {"otp": "123456"},
     "/v1/auth/2fa/disable": {"password": PASSWORD},
     "/v1/auth/change-password": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/v1/auth/me": {"name": "Ada", "display_zone": "Europe/Berlin", "language": "en", "theme": "dark"},
@@ -64,9 +66,15 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/usage/reservations/{reservation_id}/release": {"account_id": ""},
     "/v1/usage/reservations/{reservation_id}/extend": {"ttl": 60, "account_id": ""},
 }
-WITHOUT_BODY = {"/v1/auth/logout", "/v1/auth/2fa/enable-init"}
-MAY_BE_EMPTY = {"/v1/usage/reservations/{reservation_id}/release", "/v1/accounts/{external_id}/portal-session"}
+WITHOUT_BODY = {"/v1/auth/logout"}
+MAY_BE_EMPTY = {
+    "/v1/usage/reservations/{reservation_id}/release",
+    "/v1/accounts/{external_id}/portal-session",
+    "/v1/auth/2fa/enable-init",
+}
 OF_A_USER = {
+    "/v1/auth/2fa/enable-init",
+    "/v1/auth/2fa/recovery-codes",
     "/v1/auth/2fa/enable-complete",
     "/v1/auth/2fa/disable",
     "/v1/auth/change-password",

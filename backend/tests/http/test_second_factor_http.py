@@ -250,6 +250,74 @@ async def test_it_is_turned_off_with_one_fresh_proof(
     assert again.secret != codes.secret
 
 
+async def test_an_old_sign_in_needs_the_password_to_turn_it_on(
+    client: httpx.AsyncClient, clock: ManualClock, database: Database
+) -> None:
+    pair = await signed_up(client, EMAIL)
+    clock.advance(timedelta(minutes=15))
+    pair = (await post(client, "refresh", {"refresh_token": pair["refresh_token"]})).json()
+    user = bearer(pair["access_token"])
+    assert (await post(client, "2fa/enable-init", headers=user)).status_code == 200
+    clock.advance(timedelta(seconds=1))
+    refused = problem(await post(client, "2fa/enable-init", {}, user), 403, "proof_needed")
+    assert "current_password" in refused["detail"]
+    problem(await post(client, "2fa/enable-init", headers=user), 403, "proof_needed")
+    problem(await post(client, "2fa/enable-init", {"current_password": OTHER}, user), 400, "proof_refused")
+    assert (await client.get("/v1/auth/me", headers=user)).status_code == 200, "the session goes on"
+    begun = await post(client, "2fa/enable-init", {"current_password": PASSWORD}, user)
+    assert begun.status_code == 200, begun.text
+    async with database.system() as session:
+        await session.execute(text("UPDATE users SET password_hash = NULL"))
+    assert (await post(client, "2fa/enable-init", headers=user)).status_code == 200, "there is no password to ask for"
+
+
+async def test_recovery_codes_are_renewed_with_one_fresh_proof(
+    client: httpx.AsyncClient, clock: ManualClock, user: Headers
+) -> None:
+    async def renew(body: dict[str, Any]) -> httpx.Response:
+        return await post(client, "2fa/recovery-codes", body, user)
+
+    problem(await renew({"current_password": PASSWORD}), 409, "second_factor_missing")
+    codes, first = await enabled(client, clock, user)
+    for unclear in ({}, {"otp": codes.at(clock.now()), "current_password": PASSWORD}):
+        problem(await renew(unclear), 422, "invalid_input")
+    problem(await renew({"recovery_code": first[0]}), 422, "invalid_input")
+    problem(await renew({"otp": "000000"}), 400, "proof_refused")
+    problem(await renew({"current_password": OTHER}), 400, "proof_refused")
+    second = (await renew({"otp": codes.at(clock.now())})).json()["recovery_codes"]
+    assert (await mails(client, EMAIL))[0]["subject"] == "You have new recovery codes"
+    third = (await renew({"current_password": PASSWORD})).json()["recovery_codes"]
+    assert len({*first, *second, *third}) == 30
+    for old in (first[0], second[0]):
+        body = {"challenge_id": await challenge(client), "recovery_code": old}
+        problem(await post(client, "recovery-login", body), 401, "code_refused")
+    body = {"challenge_id": await challenge(client), "recovery_code": third[0]}
+    assert (await post(client, "recovery-login", body)).status_code == 200
+
+
+async def test_a_sign_in_by_recovery_code_is_told_by_mail(
+    client: httpx.AsyncClient, clock: ManualClock, user: Headers
+) -> None:
+    _, recovery = await enabled(client, clock, user)
+    for wanted, found in ((recovery[0], 200), (recovery[0], 401)):
+        body = {"challenge_id": await challenge(client), "recovery_code": wanted}
+        assert (await post(client, "recovery-login", body)).status_code == found
+    told = [mail for mail in await mails(client, EMAIL) if mail["subject"] == "A recovery code was used to sign in"]
+    assert len(told) == 1
+    assert "9 of 10 are left" in told[0]["text"]
+
+
+async def test_a_password_that_says_nothing_new_or_the_address_is_refused_by_its_reason(
+    client: httpx.AsyncClient, user: Headers
+) -> None:
+    same = {"current_password": PASSWORD, "new_password": PASSWORD}
+    refused = problem(await post(client, "change-password", same, user), 422, "invalid_input")
+    assert refused["detail"] == "new_password: this is your present password. Choose another."
+    address = {"current_password": PASSWORD, "new_password": EMAIL.upper()}
+    refused = problem(await post(client, "change-password", address, user), 422, "invalid_input")
+    assert "the address itself" in refused["detail"]
+
+
 async def test_a_stolen_session_cannot_guess_proofs(client: httpx.AsyncClient, user: Headers) -> None:
     body = {"current_password": OTHER, "new_password": "a password of the thief"}
     answers = await asyncio.gather(*(post(client, "change-password", body, user) for _ in range(14)))

@@ -366,6 +366,8 @@ export interface paths {
         /**
          * Begin Second Factor
          * @description A secret for an authenticator. Two-factor sign-in is on when a first code has confirmed it.
+         *
+         *     Who signed in more than 15 minutes ago and has a password sends it along.
          */
         post: operations["begin_second_factor_v1_auth_2fa_enable_init_post"];
         delete?: never;
@@ -388,6 +390,26 @@ export interface paths {
          * @description Turns two-factor sign-in on by a first code, and shows the recovery codes.
          */
         post: operations["confirm_second_factor_v1_auth_2fa_enable_complete_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/auth/2fa/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Recovery Codes
+         * @description Ten new recovery codes, for one of two proofs: a code or the password. Those before them stop working.
+         */
+        post: operations["renew_recovery_codes_v1_auth_2fa_recovery_codes_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -518,26 +540,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/subscription/usage": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Read Usage
-         * @description Usage of the current period, its limits, and every meter in its window.
-         */
-        get: operations["read_usage_v1_subscription_usage_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/subscription/plans": {
         parameters: {
             query?: never;
@@ -618,7 +620,7 @@ export interface paths {
         post?: never;
         /**
          * Delete Account
-         * @description Ends what the account subscribes to, and its sessions. Its usage is kept; its external id is free again.
+         * @description Ends what the account subscribes to, its sessions and keys. Its usage is kept; its external id is free again.
          */
         delete: operations["delete_account_v1_accounts__external_id__delete"];
         options?: never;
@@ -642,7 +644,7 @@ export interface paths {
         post?: never;
         /**
          * Delete Account Member
-         * @description From now on they may do nothing in the account.
+         * @description From now on they may do nothing in the account, whatever their issuer says, until they are given a role again.
          */
         delete: operations["delete_account_member_v1_accounts__external_id__members__subject__delete"];
         options?: never;
@@ -662,6 +664,8 @@ export interface paths {
         /**
          * Open Portal
          * @description A link into the customer's rooms, without a sign-up: it works once, within five minutes.
+         *
+         *     The session that it opens ends after twelve hours, or with the member or the account.
          */
         post: operations["open_portal_v1_accounts__external_id__portal_session_post"];
         delete?: never;
@@ -810,6 +814,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/subscription/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Usage
+         * @description Usage of the current period, its limits, and every meter in its window. Five calls, then this says five.
+         */
+        get: operations["read_usage_v1_subscription_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dev/mail": {
         parameters: {
             query?: never;
@@ -941,6 +965,14 @@ export interface components {
             ended_count: number;
         };
         /**
+         * EnrolBody
+         * @description The password, needed from who signed in more than 15 minutes ago and has one.
+         */
+        EnrolBody: {
+            /** Current Password */
+            current_password?: string | null;
+        };
+        /**
          * EnrolmentAnswer
          * @description What an authenticator needs, as text, as an address and as a picture. It is shown once.
          */
@@ -1017,6 +1049,11 @@ export interface components {
             environment: string;
             /** Version */
             version: string;
+            /**
+             * Contact
+             * @description Where customers reach whoever runs this: a mailto: or https: address.
+             */
+            contact: string | null;
         };
         /**
          * HostAccountSchema
@@ -1570,6 +1607,16 @@ export interface components {
         ReleaseBody: {
             /** Account Id */
             account_id?: string | null;
+        };
+        /**
+         * RenewCodesBody
+         * @description One fresh proof that it is really the user.
+         */
+        RenewCodesBody: {
+            /** Otp */
+            otp?: string | null;
+            /** Current Password */
+            current_password?: string | null;
         };
         /**
          * ReservationAnswer
@@ -3327,7 +3374,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EnrolBody"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -3336,6 +3387,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnrolmentAnswer"];
+                };
+            };
+            /** @description `proof_refused`: This proof is not right; `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated`: Sign in */
@@ -3347,7 +3407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `proof_needed`: Confirm that it is you; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3365,6 +3425,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
@@ -3374,7 +3452,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `rate_limited`: Too many requests */
+            /** @description `too_many_attempts`: Too many attempts; `rate_limited`: Too many requests */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3453,6 +3531,120 @@ export interface operations {
                 };
             };
             /** @description `second_factor_active`: Two-factor sign-in is on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_attempts`: Too many attempts; `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_recovery_codes_v1_auth_2fa_recovery_codes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewCodesBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodesAnswer"];
+                };
+            };
+            /** @description `proof_refused`: This proof is not right; `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `second_factor_missing`: Two-factor sign-in is off */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4123,80 +4315,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SubscriptionResponse"];
-                };
-            };
-            /** @description `unauthenticated`: Sign in */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `invalid_input`: A value is not acceptable */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited`: Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `headers_too_large`: The headers are too large */
-            431: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `temporarily_unavailable`: Temporarily unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_usage_v1_subscription_usage_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UsageResponse"];
                 };
             };
             /** @description `unauthenticated`: Sign in */
@@ -5933,6 +6051,80 @@ export interface operations {
                 };
             };
             /** @description `outcome_unknown`: It is open whether this was spent; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_usage_v1_subscription_usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageResponse"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
