@@ -33,9 +33,9 @@ class Principal:
     """A caller whose credential was verified against the database in this request.
 
     `account_id` is the acting account; None for a service key, which names an account in each request. `role` is the
-    caller's in that account; None for keys, which have `scopes` instead. `roles` are the operator roles of a
-    signed-in user. `subject` names somebody who is no user of ours. `good_until` is when the credential ends by itself;
-    None is never.
+    caller's in that account; a key has its user's, if it is a user's, and its `scopes`. `roles` are the operator roles
+    of a signed-in user. `subject` names somebody who is no user of ours. `good_until` is when the credential ends by
+    itself; None is never.
     """
 
     kind: Kind

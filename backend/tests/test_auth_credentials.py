@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from backend.auth.errors import EmailTaken, KeyUnknown, Unauthenticated, UserUnknown
 from backend.auth.principal import Principal
+from backend.auth.service.host_accounts import AccountChange, mark_deleted, put_account, put_member, remove_member
 from backend.auth.service.keys_service import CreatedKey, create_key, revoke_key
 from backend.auth.service.operators import (
     FIRST_ADMIN,
@@ -76,7 +77,38 @@ async def test_a_personal_key_acts_for_its_account(signing: SignIn) -> None:
     key = await personal(signing, user)
     for scheme in ("Bearer", "bearer", "BEARER"):
         found = await caller(signing, f"{scheme} {key.key}")
-        assert found == Principal("personal_key", user.account_id, user_id=user.user_id, key_id=key.id)
+        assert found == Principal("personal_key", user.account_id, user_id=user.user_id, key_id=key.id, role="owner")
+
+
+async def test_a_key_may_do_no_more_than_its_user_in_its_account(signing: SignIn) -> None:
+    user, team = await signing.user(), await signing.user()
+    async with signing.database.system() as session:
+        key = await create_key(session, name="x", account_id=team.account_id, user_id=user.user_id, scopes=(), now=NOW)
+        hosts = await create_key(session, name="x", account_id=team.account_id, user_id=None, scopes=(), now=NOW)
+    assert isinstance(await caller(signing, f"Bearer {key.key}"), Unauthenticated), "no member"
+    for role in ("developer", "viewer"):
+        async with signing.database.system() as session:
+            await put_member(session, account_id=team.account_id, subject=str(user.user_id), role=role)
+        found = await caller(signing, f"Bearer {key.key}")
+        assert isinstance(found, Principal)
+        assert found.role == role
+    async with signing.database.system() as session:
+        await remove_member(session, account_id=team.account_id, subject=str(user.user_id), now=NOW)
+    assert isinstance(await caller(signing, f"Bearer {key.key}"), Unauthenticated)
+    found = await caller(signing, f"Bearer {hosts.key}")
+    assert isinstance(found, Principal)
+    assert found.role is None
+
+
+async def test_a_key_of_a_deleted_account_is_nobodys(signing: SignIn) -> None:
+    async with signing.database.system() as session:
+        account = await put_account(session, external_id="org-1", change=AccountChange(), now=NOW)
+        kept = await create_key(session, name="x", account_id=account.id, user_id=None, scopes=(), now=NOW)
+        await mark_deleted(session, account=account, now=NOW)
+    assert isinstance(await caller(signing, f"Bearer {kept.key}"), Unauthenticated)
+    assert await signing.scalar("SELECT revoked_at IS NOT NULL FROM api_keys")
+    await execute(signing, "UPDATE api_keys SET revoked_at = NULL")
+    assert isinstance(await caller(signing, f"Bearer {kept.key}"), Unauthenticated)
 
 
 async def test_a_service_key_has_scopes_and_no_account(signing: SignIn) -> None:

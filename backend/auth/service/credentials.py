@@ -27,15 +27,18 @@ _SESSION = text("""
     WHERE s.id = :session_id AND coalesce(s.user_id, s.portal_account_id) = :subject
         AND s.revoked_at IS NULL AND s.expires_at > :now AND (s.user_id IS NULL OR u.status = 'active')
 """)
+# A key of a user may never do more than the user may in its account at this moment.
 _KEY = text("""
-    SELECT k.id, k.kind, k.account_id, k.user_id, k.scopes, k.expires_at
-    FROM api_keys k LEFT JOIN users u ON u.id = k.user_id
+    SELECT k.id, k.kind, k.account_id, k.user_id, k.scopes, k.expires_at, m.role
+    FROM api_keys k LEFT JOIN users u ON u.id = k.user_id LEFT JOIN accounts a ON a.id = k.account_id
+        LEFT JOIN account_members m ON m.account_id = k.account_id AND m.user_id = k.user_id
     WHERE k.key_hash = :hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)
-        AND (k.user_id IS NULL OR u.status = 'active')
+        AND (k.account_id IS NULL OR a.status <> 'deleted')
+        AND (k.user_id IS NULL OR (u.status = 'active' AND (k.account_id IS NULL OR m.role IS NOT NULL)))
 """)
 _MEMBERSHIP = """
     SELECT a.id, m.role FROM account_members m JOIN accounts a ON a.id = m.account_id
-    WHERE a.status <> 'deleted' AND {who} AND {which}
+    WHERE a.status <> 'deleted' AND m.removed_at IS NULL AND {who} AND {which}
 """
 _BY_USER, _BY_SUBJECT = "m.user_id = :who", "m.foreign_subject = :who"
 _NAMED = "(a.id = CAST(:id AS uuid) OR a.external_id = CAST(:external_id AS text))"
@@ -45,6 +48,11 @@ _OF_SUBJECT = text(_MEMBERSHIP.format(who=_BY_SUBJECT, which=_NAMED))
 _ALL_OF_SUBJECT = text(
     _MEMBERSHIP.format(who=_BY_SUBJECT, which="true") + "ORDER BY a.kind = 'personal' DESC, a.created_at, a.id LIMIT 1"
 )
+# Who was removed is told apart from who was never listed.
+_LISTED = text("""
+    SELECT role, removed_at IS NOT NULL AS is_removed FROM account_members
+    WHERE account_id = :account_id AND foreign_subject = :who
+""")
 _EXTERNAL_ACCOUNT = text("SELECT id FROM accounts WHERE external_id = :external_id AND status <> 'deleted'")
 
 Refused = Unauthenticated | AccountUnknown
@@ -148,8 +156,10 @@ class Credentials:
         if who.account is not None:
             own = await session.scalar(_EXTERNAL_ACCOUNT, {"external_id": who.account})
             if own is not None and (account is None or await _is(session, account, own)):
-                member = (await session.execute(_OF_SUBJECT, {"who": who.subject, **_name(str(own))})).one_or_none()
-                return _foreign(who, own, member.role if member else who.role)
+                listed = (await session.execute(_LISTED, {"who": who.subject, "account_id": own})).one_or_none()
+                if listed is not None and listed.is_removed:
+                    return _unknown()
+                return _foreign(who, own, listed.role if listed else who.role)
             if account is None:
                 return _unknown()
         if account is not None:
@@ -169,6 +179,7 @@ class Credentials:
             account_id=row.account_id,
             user_id=row.user_id,
             key_id=row.id,
+            role=row.role,
             scopes=frozenset(row.scopes),
             good_until=row.expires_at,
         )

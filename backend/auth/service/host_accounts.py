@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.auth.errors import AccountUnknown, MemberUnknown, TimeZoneFixed
@@ -16,7 +16,7 @@ from backend.auth.service.sessions import end_portal_sessions
 from backend.auth.service.versions import note_account_change
 from backend.core.ids import AccountId, uuid7
 from backend.db import outbox
-from backend.db.models import Account, AccountMember, CatalogState, User
+from backend.db.models import Account, AccountMember, ApiKey, CatalogState, User
 from backend.db.session import ReadSession, SystemSession
 
 # What stands in a path and in a header as it is.
@@ -109,11 +109,17 @@ async def find_account(session: ReadSession, *, external_id: str, lock: bool = F
 
 
 async def mark_deleted(session: SystemSession, *, account: Account, now: datetime) -> None:
-    """The account grants nothing from now on and frees its external id; its usage is kept as evidence."""
+    """The account grants nothing from now on and frees its external id; its usage is kept as evidence.
+
+    Its keys are revoked and its portal sessions end.
+    """
     payload = {"external_id": account.external_id, "at": now.isoformat()}
     outbox.publish(session, topic="account.deleted", account_id=account.id, payload=payload)
     account.status, account.external_id = "deleted", None
     await session.flush()
+    await session.execute(
+        update(ApiKey).where(ApiKey.account_id == account.id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)
+    )
     await end_portal_sessions(session, account_id=account.id, now=now, reason="the account was deleted")
     await note_account_change(session, account.id)
 
@@ -121,7 +127,9 @@ async def mark_deleted(session: SystemSession, *, account: Account, now: datetim
 async def members_of(session: ReadSession, *, account_id: AccountId) -> Sequence[Member]:
     """In the order in which they came."""
     rows = await session.scalars(
-        select(AccountMember).where(AccountMember.account_id == account_id).order_by(AccountMember.id)
+        select(AccountMember)
+        .where(AccountMember.account_id == account_id, AccountMember.removed_at.is_(None))
+        .order_by(AccountMember.id)
     )
     return [Member(row.foreign_subject or str(row.user_id), role_named(row.role)) for row in rows]
 
@@ -133,27 +141,46 @@ async def put_member(session: SystemSession, *, account_id: AccountId, subject: 
     await session.execute(
         insert(AccountMember)
         .values(id=uuid7(), account_id=account_id, role=role, **identity)
-        .on_conflict_do_update(index_elements=["account_id", *identity], set_={"role": role})
+        .on_conflict_do_update(index_elements=["account_id", *identity], set_={"role": role, "removed_at": None})
     )
     await note_account_change(session, account_id)
     return Member(subject, role)
 
 
-async def remove_member(session: SystemSession, *, account_id: AccountId, subject: str) -> None:
-    """From now on they may do nothing in the account. Raises MemberUnknown."""
-    user_id = await _user_named(session, subject)
-    identity = AccountMember.user_id == user_id if user_id else AccountMember.foreign_subject == subject
-    row = await session.scalar(select(AccountMember).where(AccountMember.account_id == account_id, identity))
+async def remove_member(session: SystemSession, *, account_id: AccountId, subject: str, now: datetime) -> None:
+    """From now on they may do nothing in the account, and their portal sessions are over. Raises MemberUnknown.
+
+    Also where the issuer of their tokens vouches that they belong there, until they are given a role again.
+    """
+    named = _id_in(subject)  # of a user who may be deleted by now
+    identity = AccountMember.foreign_subject == subject
+    row = await session.scalar(
+        select(AccountMember).where(
+            AccountMember.account_id == account_id,
+            AccountMember.removed_at.is_(None),
+            or_(identity, AccountMember.user_id == named) if named else identity,
+        )
+    )
     if row is None:
         raise MemberUnknown("The account has no member with this subject.")
-    await session.delete(row)
+    if row.foreign_subject is None:
+        await session.delete(row)
+    else:
+        row.removed_at = now
     await session.flush()
+    await end_portal_sessions(session, account_id=account_id, subject=subject, now=now, reason="the member was removed")
     await note_account_change(session, account_id)
 
 
 async def _user_named(session: SystemSession, subject: str) -> UUID | None:
-    try:
-        named = UUID(subject)
-    except ValueError:
+    named = _id_in(subject)
+    if named is None:
         return None
     return await session.scalar(select(User.id).where(User.id == named, User.deleted_at.is_(None)))
+
+
+def _id_in(subject: str) -> UUID | None:
+    try:
+        return UUID(subject)
+    except ValueError:
+        return None

@@ -33,7 +33,9 @@ async def make_portal_link(
     if subject is not None:
         member = await session.scalar(
             select(AccountMember.id).where(
-                AccountMember.account_id == account_id, AccountMember.foreign_subject == subject
+                AccountMember.account_id == account_id,
+                AccountMember.foreign_subject == subject,
+                AccountMember.removed_at.is_(None),
             )
         )
         if member is None:
@@ -56,8 +58,9 @@ async def take_portal_link(session: SystemSession, *, token: str, now: datetime)
     """Uses a link up. Raises LinkInvalid."""
     link = await session.scalar(select(PortalLink).where(PortalLink.token_hash == digest(token)).with_for_update())
     if link is not None and link.used_at is None and link.expires_at > now:
-        status = await session.scalar(select(Account.status).where(Account.id == link.account_id))
-        if status == "active":
+        # Held, so that a deletion at the same time ends the session that begins now.
+        held = select(Account.status).where(Account.id == link.account_id).with_for_update(key_share=True)
+        if await session.scalar(held) == "active":
             link.used_at = now
             return Portal(link.account_id, link.subject)
     raise LinkInvalid("This link works once and for five minutes. Go back to where you found it and open it again.")

@@ -18,6 +18,9 @@ from backend.security.errors import TokenInvalid
 from backend.security.jwt_service import JwtService
 from backend.security.tokens import RefreshToken
 
+# For a guest nobody but the host application vouches, and it gives out a new link for the asking.
+PORTAL_LIFETIME = timedelta(hours=12)
+
 # A lost answer, or two tabs: the direct parent gets the same successor again. What tabs share lives as long at least.
 GRACE = timedelta(seconds=10)
 
@@ -48,7 +51,7 @@ class TokenPair:
 
 
 class Sessions:
-    """Begins, continues and ends sessions. `lifetime` runs from the last refresh."""
+    """Begins, continues and ends sessions. `lifetime` runs from the last refresh; a portal session's from its begin."""
 
     def __init__(self, jwt: JwtService, *, lifetime: timedelta) -> None:
         self._jwt = jwt
@@ -65,6 +68,7 @@ class Sessions:
         """A new session in the rooms of one account, for whom its host application vouches."""
         row = self._new(device, now)
         row.portal_account_id, row.portal_subject = portal.account_id, portal.subject
+        row.expires_at = now + PORTAL_LIFETIME
         return await self._begin(session, row, now)
 
     async def _begin(self, session: SystemSession, row: Session, now: datetime) -> TokenPair:
@@ -109,7 +113,9 @@ class Sessions:
                 return self._pair(row, token, now)
             successor = token.successor(continuing)
             row.refresh_hash, row.generation, row.rotated_at = successor.hash, successor.generation, now
-            row.last_seen_at, row.expires_at = now, now + self._lifetime
+            row.last_seen_at = now
+            if row.user_id is not None:
+                row.expires_at = now + self._lifetime
             return self._pair(row, successor, now)
         if not self._is_spent(token, row):
             raise _refused()
@@ -163,9 +169,14 @@ async def end_sessions(
     return await _revoke(session, wanted, now, reason)
 
 
-async def end_portal_sessions(session: SystemSession, *, account_id: AccountId, now: datetime, reason: str) -> int:
-    """Revokes all portal sessions of an account. Returns how many."""
-    return await _revoke(session, [Session.portal_account_id == account_id], now, reason)
+async def end_portal_sessions(
+    session: SystemSession, *, account_id: AccountId, subject: str | None = None, now: datetime, reason: str
+) -> int:
+    """Revokes all portal sessions of an account, or of one member of it. Returns how many."""
+    wanted: list[ColumnElement[bool]] = [Session.portal_account_id == account_id]
+    if subject is not None:
+        wanted.append(Session.portal_subject == subject)
+    return await _revoke(session, wanted, now, reason)
 
 
 async def _is_active(session: SystemSession, row: Session) -> bool:

@@ -11,7 +11,10 @@ from backend.db.base import Base
 
 
 class AccountMember(Base):
-    """One role of one user, or of one subject of a foreign issuer, in one account."""
+    """One role of one user, or of one subject of a foreign issuer, in one account.
+
+    A subject that was removed stays with `removed_at`: an issuer that vouches for the account would let them in again.
+    """
 
     __tablename__ = "account_members"
     __table_args__ = (
@@ -28,3 +31,4 @@ class AccountMember(Base):
     foreign_subject: Mapped[str | None]
     role: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    removed_at: Mapped[datetime | None]

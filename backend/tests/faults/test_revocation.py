@@ -23,6 +23,7 @@ from backend.tests.http.calls import Headers, bearer
 
 pytestmark = pytest.mark.faults
 
+PROCESSES = 4
 ROUNDS = 50
 AT_ONCE = 17
 BOUND = 1.0  # seconds, from the commit to the last success
@@ -32,7 +33,7 @@ BOUND = 1.0  # seconds, from the commit to the last success
 def server(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     for name, value in QUICK.items():
         monkeypatch.setenv(name.upper(), str(value))
-    started = Server(database_url, tmp_path, processes=4)
+    started = Server(database_url, tmp_path, processes=PROCESSES)
     started.start()
     yield started
     started.stop()
@@ -94,7 +95,7 @@ class Subject:
 
     async def leave_team(self) -> None:
         async with self.database.system() as session:
-            await remove_member(session, account_id=self.team_id, subject=str(self.user_id))
+            await remove_member(session, account_id=self.team_id, subject=str(self.user_id), now=SystemClock().now())
 
     async def lower_plan(self) -> None:
         async with self.database.system() as session:
@@ -159,10 +160,27 @@ async def rounds(client: httpx.AsyncClient, database: Database, number: int) -> 
     return found
 
 
+async def asked(client: httpx.AsyncClient) -> list[int]:
+    """How many spends each process has answered; none is under way. By that number, and by the moment at which they
+    were started, they are told apart."""
+    found: set[tuple[str, int]] = set()
+    for _ in range(400):
+        lines = (await client.get("/metrics")).text.splitlines()
+        started = next(line for line in lines if line.startswith("process_start_time_seconds"))
+        spends = [line for line in lines if line.startswith("feature_requests_total") and "usage/consume" in line]
+        found.add((started, round(sum(float(line.rpartition(" ")[2]) for line in spends))))
+        if len(found) == PROCESSES:
+            break
+    return [spends for _, spends in found]
+
+
 async def test_what_is_taken_away_works_nowhere_a_second_later(client: httpx.AsyncClient, database: Database) -> None:
     found = await rounds(client, database, ROUNDS)
     assert len(found) == ROUNDS
     assert max(found) < BOUND
+    answered = await asked(client)
+    assert len(answered) == PROCESSES
+    assert min(answered) > ROUNDS, "each process was asked again and again"
 
 
 @pytest.mark.prove

@@ -273,6 +273,80 @@ async def test_a_deleted_account_ends_its_sessions_and_its_plan(
     assert statuses == ["cancelled"]
 
 
+async def test_a_portal_session_ends_after_twelve_hours_however_busy_it_is(
+    client: httpx.AsyncClient, host: Headers, clock: ManualClock
+) -> None:
+    await put(client, host)
+    answer = await client.post("/v1/auth/portal-link", json={"token": await portal(client, host)})
+    pair = answer.json()
+    for _ in range(23):
+        clock.advance(timedelta(minutes=30))
+        answer = await client.post("/v1/auth/refresh", json={"refresh_token": pair["refresh_token"]})
+        assert answer.status_code == 200, answer.text
+        pair = answer.json()
+    clock.advance(timedelta(minutes=29, seconds=59))
+    answer = await client.post("/v1/auth/refresh", json={"refresh_token": pair["refresh_token"]})
+    pair = answer.json()
+    assert (await client.get("/v1/auth/me", headers=bearer(pair["access_token"]))).status_code == 200
+    clock.advance(timedelta(seconds=1))
+    problem(await client.get("/v1/auth/me", headers=bearer(pair["access_token"])), 401, "unauthenticated")
+    answer = await client.post("/v1/auth/refresh", json={"refresh_token": pair["refresh_token"]})
+    problem(answer, 401, "refresh_refused")
+
+
+async def test_a_removed_members_portal_session_does_not_come_back_with_them(
+    client: httpx.AsyncClient, host: Headers
+) -> None:
+    await put(client, host)
+    guests = {}
+    for subject in ("user-1", "user-2"):
+        await member(client, host, subject, "viewer")
+        answer = await client.post("/v1/auth/portal-link", json={"token": await portal(client, host, subject=subject)})
+        guests[subject] = answer.json()
+    assert (await client.delete("/v1/accounts/org-1/members/user-1", headers=host)).status_code == 200
+    await member(client, host, "user-1", "viewer")
+    me = {
+        subject: (await client.get("/v1/auth/me", headers=bearer(pair["access_token"]))).status_code
+        for subject, pair in guests.items()
+    }
+    assert me == {"user-1": 401, "user-2": 200}
+    answer = await client.post("/v1/auth/refresh", json={"refresh_token": guests["user-1"]["refresh_token"]})
+    problem(answer, 401, "refresh_refused")
+
+
+async def test_a_link_and_a_deletion_at_once_leave_no_session(
+    client: httpx.AsyncClient, host: Headers, database: Database
+) -> None:
+    for _ in range(10):
+        await put(client, host)
+        token = await portal(client, host)
+        await asyncio.gather(
+            client.post("/v1/auth/portal-link", json={"token": token}),
+            client.delete("/v1/accounts/org-1", headers=host),
+        )
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM sessions WHERE revoked_at IS NULL")) == 0
+
+
+async def test_a_user_who_was_deleted_can_still_be_removed(
+    client: httpx.AsyncClient, host: Headers, database: Database
+) -> None:
+    user = bearer((await signed_up(client, "ada@example.com"))["access_token"])
+    subject = (await client.get("/v1/auth/me", headers=user)).json()["id"]
+    await put(client, host)
+    await member(client, host, subject, "owner")
+    async with database.system() as session:
+        await session.execute(text("UPDATE users SET status = 'deleted', deleted_at = now()"))
+    assert (await client.delete(f"/v1/accounts/org-1/members/{subject}", headers=host)).status_code == 200
+    assert (await client.get("/v1/accounts/org-1", headers=host)).json()["members"] == []
+    problem(await client.delete(f"/v1/accounts/org-1/members/{subject}", headers=host), 404, "member_unknown")
+
+
+async def test_a_name_has_a_letter(client: httpx.AsyncClient, host: Headers) -> None:
+    for name in (" ", "   ", "\t", "\u00a0"):
+        problem(await put(client, host, name=name), 422, "invalid_input")
+
+
 # Users of the host application's own sign-in
 
 
@@ -333,6 +407,27 @@ async def test_members_of_several_accounts_name_one(running: RunningApp, issuer:
             404,
             "account_unknown",
         )
+
+
+async def test_who_was_removed_may_do_nothing_though_the_issuer_vouches_for_them(
+    foreign: httpx.AsyncClient, issuer: Issuer, host: Headers
+) -> None:
+    await put(foreign, host)
+    user = bearer(issuer.token(now=NOW, org="org-1"))
+    path = "/v1/accounts/org-1/members/user-1"
+    assert (await consume(foreign, user)).status_code == 200
+    problem(await foreign.delete(path, headers=host), 404, "member_unknown")
+    await member(foreign, host, "user-1", "viewer")
+    assert (await foreign.delete(path, headers=host)).status_code == 200
+    for headers in (user, {**user, "Feature-Account": "external:org-1"}):
+        problem(await consume(foreign, headers), 404, "account_unknown")
+    assert (await foreign.get("/v1/accounts/org-1", headers=host)).json()["members"] == []
+    problem(await foreign.delete(path, headers=host), 404, "member_unknown")
+    answer = await foreign.post("/v1/accounts/org-1/portal-session", json={"subject": "user-1"}, headers=host)
+    problem(answer, 404, "member_unknown")
+    await member(foreign, host, "user-1", "developer")
+    assert (await consume(foreign, user)).status_code == 200
+    assert (await consume(foreign, bearer(issuer.token(now=NOW, sub="user-2", org="org-1")))).status_code == 200
 
 
 async def test_a_rotated_key_is_fetched_and_a_withdrawn_one_is_not_good_any_more(
