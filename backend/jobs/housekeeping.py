@@ -24,6 +24,9 @@ RETENTIONS = (
     Retention("sign_in_challenges", "expires_at", timedelta(days=1)),
     Retention("portal_links", "expires_at", timedelta(days=1)),
     Retention("password_resets", "expires_at", timedelta(days=30)),
+    Retention("email_verifications", "expires_at", timedelta(days=30)),
+    Retention("sign_in_links", "expires_at", timedelta(days=30)),
+    Retention("sessions", "expires_at", timedelta(days=30)),
     Retention("outgoing_mails", "sent_at", timedelta(days=30)),
     Retention("outbox", "dispatched_at", timedelta(days=30)),
 )

@@ -128,6 +128,12 @@ INSERTS = {
     " SELECT gen_random_uuid(), :account_id, uuid_send(gen_random_uuid()), at, at",
     "password_resets": "INSERT INTO password_resets (id, user_id, token_hash, created_at, expires_at)"
     " SELECT gen_random_uuid(), :user_id, uuid_send(gen_random_uuid()), at, at",
+    "email_verifications": "INSERT INTO email_verifications (id, user_id, token_hash, created_at, expires_at)"
+    " SELECT gen_random_uuid(), :user_id, uuid_send(gen_random_uuid()), at, at",
+    "sign_in_links": "INSERT INTO sign_in_links (id, user_id, token_hash, created_at, expires_at)"
+    " SELECT gen_random_uuid(), :user_id, uuid_send(gen_random_uuid()), at, at",
+    "sessions": "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, created_at, last_seen_at, expires_at)"
+    " SELECT gen_random_uuid(), :user_id, uuid_send(gen_random_uuid()), at, at, at, at",
     "outbox": "INSERT INTO outbox (id, account_id, topic, payload, dispatched_at)"
     " SELECT gen_random_uuid(), :account_id, 'x', '{}', at",
 }
