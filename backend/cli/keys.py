@@ -6,6 +6,8 @@ from uuid import UUID
 
 import typer
 
+from backend.auth.service.credentials import EXTERNAL
+from backend.auth.service.host_accounts import find_account
 from backend.auth.service.keys_service import CreatedKey, create_key, revoke_key
 from backend.auth.service.operators import find_user
 from backend.cli.output import CommandError, Json, data, data_json, say
@@ -21,7 +23,8 @@ app = typer.Typer(help="API keys: create, revoke.", no_args_is_help=True)
 def create(
     name: Annotated[str, typer.Argument(help="What it is for.")],
     account: Annotated[
-        str | None, typer.Option(help="Whose: an account's id, or a user's address for their personal account.")
+        str | None,
+        typer.Option(help="Whose: an account's id, external: and the host's id, or a user's address."),
     ] = None,
     service: Annotated[bool, typer.Option("--service", help="For the host application; has no account.")] = False,
     scope: Annotated[list[str] | None, typer.Option(help="What it may do; repeat for more.")] = None,
@@ -57,6 +60,9 @@ def revoke(key: Annotated[str, typer.Argument(help="Its id, prefix or name.")], 
 
 
 async def _owner(session: SystemSession, named: str) -> tuple[AccountId, UserId | None]:
+    if named.startswith(EXTERNAL):
+        found = await find_account(session, external_id=named.removeprefix(EXTERNAL))
+        return found.id, found.owner_user_id
     if "@" in named:
         user = await find_user(session, email=named)
         return user.personal_account_id, user.id
@@ -64,6 +70,6 @@ async def _owner(session: SystemSession, named: str) -> tuple[AccountId, UserId 
         account = await session.get(Account, UUID(named))
     except ValueError as error:
         raise CommandError(f"{named!r} is neither an account's id nor an address.") from error
-    if account is None:
+    if account is None or account.status == "deleted":
         raise CommandError(f"No account has the id {named}.")
     return account.id, account.owner_user_id

@@ -165,6 +165,24 @@ def test_without_json_stdout_is_the_key_alone(feature: Feature, rows: Rows) -> N
     assert done.stdout.strip() not in done.stderr
 
 
+def test_a_key_for_an_account_of_the_host(feature: Feature, database_url: str, rows: Rows) -> None:
+    assert feature("key", "create", "ci", "--account", "external:org@1").returncode == 1
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET feature.scope = 'system'")
+        connection.execute(
+            "INSERT INTO accounts (id, external_id, name, usage_anchor)"
+            " VALUES (gen_random_uuid(), 'org@1', 'Acme', now())"
+        )
+    assert feature("key", "create", "ci", "--account", "external:org@1").returncode == 0
+    ((account_id, user_id),) = rows("SELECT account_id::text, user_id FROM api_keys")
+    assert (user_id, account_id) == (None, rows("SELECT id::text FROM accounts")[0][0])
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET feature.scope = 'system'")
+        connection.execute("UPDATE accounts SET status = 'deleted', external_id = NULL")
+    for name in ("external:org@1", account_id):
+        assert feature("key", "create", "ci", "--account", name).returncode == 1
+
+
 def test_a_key_is_revoked_by_id_or_prefix(feature: Feature, rows: Rows) -> None:
     for field in ("id", "prefix"):
         made = feature("key", "create", "host", "--service", "--json").json()
