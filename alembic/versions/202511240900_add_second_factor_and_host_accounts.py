@@ -149,7 +149,12 @@ def downgrade() -> None:
     op.drop_index("ix_sessions_portal_account_id", "sessions")
     op.drop_column("sessions", "portal_subject")
     op.drop_column("sessions", "portal_account_id")
-    op.alter_column("user_subscriptions", "user_id", nullable=False)
+    # What a host application's account subscribed to is kept; the column then stays as it is. The scope: row-level
+    # security hides the rows from their owner, too.
+    op.execute("SET LOCAL feature.scope = 'system'")
+    held = op.get_bind().scalar(sa.text("SELECT EXISTS (SELECT 1 FROM user_subscriptions WHERE user_id IS NULL)"))
+    if not held:
+        op.alter_column("user_subscriptions", "user_id", nullable=False)
     op.alter_column("sessions", "user_id", nullable=False)
     op.drop_index("ix_account_members_foreign_subject", "account_members")
     op.drop_column("accounts", "metadata")

@@ -133,6 +133,33 @@ def test_every_step_can_be_taken_back_and_again(empty_database_url: str) -> None
         assert tables(empty_database_url) == there
 
 
+def test_a_hosts_account_on_a_plan_and_a_removed_member_do_not_keep_a_step_from_being_taken_back(
+    database_url: str,
+) -> None:
+    account = "SELECT id FROM accounts"
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET feature.scope = 'system'")
+        for statement in (
+            "INSERT INTO accounts (id, external_id, name, usage_anchor)"
+            " VALUES (gen_random_uuid(), 'org-1', 'Acme', now())",
+            "INSERT INTO account_members (id, account_id, foreign_subject, role, removed_at)"
+            f" SELECT gen_random_uuid(), id, 'user-1', 'viewer', now() FROM ({account}) a",
+            "INSERT INTO user_subscriptions (id, account_id, plan_id, plan_version_id, status, started_at,"
+            " current_period_start, current_period_end) SELECT gen_random_uuid(), a.id, v.plan_id, v.id, 'active',"
+            f" now(), now(), now() + interval '1 month' FROM ({account}) a, plan_versions v LIMIT 1",
+        ):
+            connection.execute(statement)
+    migrate.downgrade(database_url, "202510080850")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET feature.scope = 'system'")
+        assert connection.execute("SELECT count(*) FROM account_members").fetchone() == (0,)
+    migrate.upgrade(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET feature.scope = 'system'")
+        assert connection.execute("SELECT status, user_id FROM user_subscriptions").fetchall() == [("active", None)]
+    migrate.check(database_url)
+
+
 def test_a_model_that_the_migrations_do_not_know_is_found(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
     with psycopg.connect(empty_database_url) as connection:
