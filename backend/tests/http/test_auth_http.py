@@ -259,6 +259,24 @@ async def test_fifty_guesses_at_once_take_ten_slots(running: RunningApp) -> None
         problem(await login(client), 429, "too_many_attempts")
 
 
+async def test_limits_on_sign_in_and_its_relatives_survive_a_restart(running: RunningApp) -> None:
+    guess, link = {"email": EMAIL, "password": OTHER}, {"email": "bob@example.com"}
+    calls: list[tuple[str, dict[str, str], int]] = [
+        ("login", guess, 10),
+        ("resend-verification", link, 5),
+        ("forgot-password", link, 3),
+        ("register", {"email": "new@example.com", "password": OTHER}, 10),
+    ]
+    for path, body, allowed in calls:
+        async with running() as app, client_of(app) as client:
+            for _ in range(allowed):
+                assert (await client.post(f"/v1/auth/{path}", json=body)).status_code != 429, path
+        async with running() as app, client_of(app) as client:
+            for _ in range(2):
+                answer = await client.post(f"/v1/auth/{path}", json=body)
+                assert problem(answer, 429, "too_many_attempts")["retry_after"] > 0
+
+
 async def test_the_right_password_gives_the_slots_back(client: httpx.AsyncClient) -> None:
     await signed_up(client, EMAIL)
     for _ in range(3):
