@@ -29,6 +29,8 @@ export default defineConfig({
     setupFiles: ['src/test/setup.ts'],
     // The test of the colours reads them where they are written; other style sheets are left out.
     css: { include: [/tokens\.css/] },
+    // A page drawn on a busy machine takes seconds; what hangs is still told.
+    testTimeout: 30_000,
     restoreMocks: true,
     unstubGlobals: true,
   },

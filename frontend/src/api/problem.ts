@@ -15,6 +15,7 @@ export interface Problem {
   readonly requestId: string | null;
   readonly meter: string | null;
   readonly used: number | null;
+  readonly held: number | null;
   readonly limit: number | null;
   readonly requested: number | null;
   readonly resetsAt: string | null;
@@ -77,6 +78,7 @@ export function readProblem(body: unknown, status: number): Problem | null {
     requestId: text(fields.request_id),
     meter: text(fields.meter),
     used: number(fields.used),
+    held: number(fields.held),
     limit: number(fields.limit),
     requested: number(fields.requested),
     resetsAt: text(fields.resets_at),

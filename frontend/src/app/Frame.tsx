@@ -2,7 +2,9 @@ import { Button } from '@mantine/core';
 import { Link, Outlet } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { texts } from '../texts';
+import { Notice } from '../ui/Notice';
 import { Placeholder } from '../ui/Placeholder';
+import { useOnline } from '../ui/useOnline';
 import { AccountMenu } from './AccountMenu';
 import { AccountLost, ActingFor } from './ActingFor';
 import { ColorSchemeSwitch } from './ColorSchemeSwitch';
@@ -25,6 +27,7 @@ interface FrameProps {
 
 /** What surrounds every page: the name, the tools of its head, and the page itself. */
 export function Frame({ children, tools, rooms, narrow = false, busy = false }: FrameProps) {
+  const online = useOnline();
   return (
     <div className={classes.frame}>
       <a className={classes.skip} href="#content">
@@ -44,6 +47,11 @@ export function Frame({ children, tools, rooms, narrow = false, busy = false }: 
       </header>
       {rooms}
       <main id="content" tabIndex={-1} className={`${classes.main} ${narrow ? classes.narrow : ''}`} aria-busy={busy}>
+        {!online && (
+          <Notice tone="near" title={texts.offline.heading}>
+            <p>{texts.offline.detail}</p>
+          </Notice>
+        )}
         {busy ? <Placeholder width={176} height={28} line={34} /> : children}
       </main>
     </div>

@@ -8,7 +8,7 @@ function mayPass(failures: number, error: Error): boolean {
 
 export const queryClient = new QueryClient({
   defaultOptions: {
-    queries: { retry: mayPass, networkMode: 'always', throwOnError: false },
+    queries: { retry: mayPass, networkMode: 'always', refetchOnReconnect: true, throwOnError: false },
     mutations: { retry: false, networkMode: 'always' },
   },
 });

@@ -24,7 +24,7 @@ export function SignupPage() {
   const register = useMutation({
     mutationFn: (body: Credentials) => answerOf(api.POST('/v1/auth/register', { body })),
   });
-  const faults = { email: emailFault(email.trim()), password: passwordFault(password) };
+  const faults = { email: emailFault(email.trim()), password: passwordFault(password, email.trim()) };
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();
@@ -57,12 +57,17 @@ export function SignupPage() {
           {texts.signup.submit}
         </Button>
       </form>
-      <p>
-        {texts.signup.haveAccount}{' '}
-        <Anchor component={Link} to="/login" underline="always">
-          {texts.signup.signIn}
+      <div className={classes.links}>
+        <p>
+          {texts.signup.haveAccount}{' '}
+          <Anchor component={Link} to="/login" underline="always">
+            {texts.signup.signIn}
+          </Anchor>
+        </p>
+        <Anchor component={Link} to="/pricing" underline="always">
+          {texts.login.pricing}
         </Anchor>
-      </p>
+      </div>
     </>
   );
 }

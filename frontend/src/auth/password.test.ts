@@ -10,6 +10,11 @@ describe('passwordFault', () => {
     expect(passwordFault('a'.repeat(129))).toBe('129 characters: at most 128 are possible.');
   });
 
+  it('takes no address as its own password, and says why', () => {
+    expect(passwordFault('Ada@Example.com', 'ada@example.com')).toContain('your own address');
+    expect(passwordFault('ada@example.com', 'eve@example.com')).toBeNull();
+  });
+
   it('counts characters, not code units', () => {
     expect(passwordFault('😀'.repeat(11))).not.toBeNull();
     expect(passwordFault('😀'.repeat(128))).toBeNull();

@@ -6,10 +6,11 @@ const LEAST = 12;
 const MOST = 128;
 
 /** What is wrong with a new password, in words; null when its length is right. */
-export function passwordFault(password: string): string | null {
+export function passwordFault(password: string, email: string | null = null): string | null {
   const length = Array.from(password).length;
   if (length < LEAST) return texts.fields.passwordTooShort(formatCount(length), formatCount(LEAST));
   if (length > MOST) return texts.fields.passwordTooLong(formatCount(length), formatCount(MOST));
+  if (email !== null && password.toLowerCase() === email.toLowerCase()) return texts.fields.passwordIsAddress;
   return null;
 }
 

@@ -1,4 +1,5 @@
 import { Anchor } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
 import type { Problem } from '../api/problem';
 import { texts } from '../texts';
 import { Notice } from '../ui/Notice';
@@ -34,7 +35,10 @@ export function Refusal({ problem, reader }: { readonly problem: Problem; readon
         ))}
       </ul>
       {upgrade !== null && (
-        <Anchor href={upgrade} underline="always">
+        <Anchor
+          {...(upgrade.startsWith('/') ? { component: Link, to: upgrade } : { href: upgrade })}
+          underline="always"
+        >
           {texts.refusal.upgrade}
         </Anchor>
       )}

@@ -11,6 +11,9 @@ import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { session } from '../api/client';
+import { meQuery } from '../api/queries';
+import type { Me } from '../api/types';
+import { me } from '../test/me';
 import { berlin } from '../test/meters';
 import { SpendPanel } from './SpendPanel';
 
@@ -33,13 +36,15 @@ function network(...answers: (readonly [status: number, body: object] | null)[])
   });
 }
 
-function draw() {
+function draw(reader?: Me) {
+  const queries = new QueryClient();
+  if (reader) queries.setQueryData(meQuery.queryKey, reader);
   const root = createRootRoute();
   const routeTree = root.addChildren([createRoute({ getParentRoute: () => root, path: '/app' })]);
   const router = createRouter({ routeTree, history: createMemoryHistory() });
   render(
     <MantineProvider>
-      <QueryClientProvider client={new QueryClient()}>
+      <QueryClientProvider client={queries}>
         <RouterContextProvider router={router}>
           <SpendPanel reader={berlin} />
         </RouterContextProvider>
@@ -88,16 +93,32 @@ describe('SpendPanel', () => {
     for (const text of ['Jobs: the limit is reached', '10 of 10', '1 Dec, 00:00 Berlin', 'Move to Pro.', 'req_7']) {
       expect(alert.textContent).toContain(text);
     }
-    expect(screen.getByRole('link', { name: 'See the plans' })).toBeTruthy();
+    expect(screen.getByRole('link', { name: 'See the plans' }).getAttribute('href')).toBe('/app/plans');
     expect(session.status).toBe('signed-in');
   });
 
-  it.each(['/no/such/page', 'javascript:alert(1)', 'http://['])('offers no link to %s', async (address) => {
+  it.each(['javascript:alert(1)', 'http://['])('offers no link to %s', async (address) => {
     network(refused(address));
     draw();
     await spend();
     await screen.findByRole('alert');
     expect(screen.queryByRole('link')).toBeNull();
+  });
+
+  it('offers no second try for an account that is gone, for it would spend for another', async () => {
+    network([404, { title: 'No such account', code: 'account_unknown', detail: 'No.' }]);
+    draw();
+    await spend();
+    expect((await screen.findByRole('alert')).textContent).toContain('Nothing was spent');
+    expect(screen.queryByRole('button', { name: 'Try again' })).toBeNull();
+  });
+
+  it.each(['viewer', 'billing'] as const)('says to a %s who can give them a role that spends', (role) => {
+    network();
+    draw(me({ account: { ...me().account, name: 'Acme', role } }));
+    const button = screen.getByRole<HTMLButtonElement>('button', { name: 'Spend one job' });
+    expect(button.disabled).toBe(true);
+    expect(screen.getByText(/An owner or admin of Acme can give you another one/)).toBeTruthy();
   });
 
   it('repeats the same identity until an answer is clear, and takes a new one afterwards', async () => {

@@ -33,10 +33,22 @@ export function refusalText(problem: Problem, reader: Reader): RefusalText {
   const heading = texts.refusal.heading[problem.code] ?? texts.refusal.heading.other;
   return {
     heading: heading === undefined ? problem.title : heading(meter),
-    sentences: [problem.detail, texts.refusal.nothingSpent].filter((sentence) => sentence !== ''),
+    sentences: [...sentences(problem), texts.refusal.nothingSpent],
     facts: facts(problem, reader),
     steps: steps(problem, reader),
   };
+}
+
+/** From the numbers, as this app writes numbers and times. The server's own sentence only where there are none. */
+function sentences(problem: Problem): string[] {
+  const words = texts.refusal;
+  const unit = UNITS[problem.meter ?? ''] ?? 'one';
+  if (problem.code === 'concurrency_limited') return [words.atOnce];
+  if (problem.code === 'quota_exceeded' && problem.requested !== null) {
+    const held = problem.held === null || problem.held === 0 ? [] : [words.heldToo(formatAmount(problem.held, unit))];
+    return [...held, words.noRoom(formatAmount(problem.requested, unit))];
+  }
+  return problem.detail === '' ? [] : [problem.detail];
 }
 
 function facts(problem: Problem, reader: Reader): RefusalText['facts'] {
@@ -48,7 +60,6 @@ function facts(problem: Problem, reader: Reader): RefusalText['facts'] {
     const value = problem.limit === null ? used : words.usedOf(used, formatAmount(problem.limit, unit));
     list.push({ term: words.used, value });
   }
-  if (problem.requested !== null) list.push({ term: words.requested, value: formatAmount(problem.requested, unit) });
   if (problem.resetsAt !== null) {
     list.push({ term: words.resets, value: formatMoment(problem.resetsAt, reader.zone, reader.now) });
   } else if (problem.retryAfter !== null) {
@@ -61,11 +72,15 @@ function facts(problem: Problem, reader: Reader): RefusalText['facts'] {
 function steps(problem: Problem, reader: Reader): string[] {
   if (problem.fixes.length > 0) {
     // A moment is told as this app tells moments; all else in the server's words.
-    return problem.fixes.map((fix) =>
-      fix.at === null ? fix.text : texts.refusal.waitUntil(formatMoment(fix.at, reader.zone, reader.now)),
-    );
+    return problem.fixes.map((fix) => {
+      if (fix.at === null) return fix.text;
+      // The moment of the reset stands above already.
+      if (problem.resetsAt !== null && Date.parse(fix.at) === Date.parse(problem.resetsAt)) return texts.refusal.waitForReset;
+      return texts.refusal.waitUntil(formatMoment(fix.at, reader.zone, reader.now));
+    });
   }
-  if (problem.resetsAt !== null) return [texts.refusal.waitUntil(formatMoment(problem.resetsAt, reader.zone, reader.now))];
+  if (problem.code === 'role_missing') return [texts.refusal.askOwner];
+  if (problem.resetsAt !== null) return [texts.refusal.waitForReset];
   if (problem.retryAfter !== null) return [texts.refusal.waitFor(formatDuration(problem.retryAfter))];
   return [texts.refusal.askOperator];
 }

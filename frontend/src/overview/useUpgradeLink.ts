@@ -1,8 +1,10 @@
 import { useRouter } from '@tanstack/react-router';
 
+const PLANS = '/app/plans';
+
 /**
- * Where a refusal's upgrade address leads, or null when following it would lead nowhere: it is no web address, or
- * it names a page of this app that this version does not have, or the page that is open.
+ * Where a refusal's upgrade address leads: an address of this app is the page of the plans. Null when following it
+ * would lead nowhere: it is no web address, or the page that is open.
  */
 export function useUpgradeLink(address: string | null): string | null {
   const router = useRouter();
@@ -10,6 +12,5 @@ export function useUpgradeLink(address: string | null): string | null {
   const url = new URL(address, window.location.origin);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return null;
   if (url.origin !== window.location.origin) return url.href;
-  if (!(url.pathname in router.routesByPath) || url.pathname === window.location.pathname) return null;
-  return url.href;
+  return router.state.location.pathname === PLANS ? null : PLANS;
 }

@@ -8,6 +8,7 @@ import classes from './Plans.module.css';
 
 /** The plans beside each other. On narrow screens each line's label stands above its values. */
 export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) {
+  const free = plans.find((plan) => plan.price_cents === 0)?.display_name;
   return (
     <table className={classes.table} style={{ '--plans': plans.length } as CSSProperties}>
       <caption className={classes.caption}>{texts.plans.caption}</caption>
@@ -25,6 +26,16 @@ export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) 
         </tr>
       </thead>
       <tbody>
+        {plans.some((plan) => plan.description !== '') && (
+          <tr>
+            <th scope="row">{texts.plans.description}</th>
+            {plans.map((plan) => (
+              <td key={plan.id} className={classes.description}>
+                {plan.description}
+              </td>
+            ))}
+          </tr>
+        )}
         <tr>
           <th scope="row">{texts.plans.price}</th>
           {plans.map((plan) => (
@@ -49,7 +60,7 @@ export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) 
           <td className={classes.corner} />
           {plans.map((plan) => (
             <td key={plan.id} className={classes.offer}>
-              <Offer plan={plan} />
+              <Offer plan={plan} free={free} />
             </td>
           ))}
         </tr>
@@ -59,14 +70,20 @@ export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) 
 }
 
 /** What the reader can do about a plan, as the server says. */
-function Offer({ plan }: { readonly plan: PlanOnSale }) {
+function Offer({ plan, free }: { readonly plan: PlanOnSale; readonly free: string | undefined }) {
+  const costs = plan.price_cents > 0;
   if (plan.offer.action === 'keep') return <strong>{texts.plans.yours}</strong>;
-  if (plan.offer.action === 'ask') return <span className={classes.no}>{texts.plans.ask(plan.display_name)}</span>;
-  // Every account starts on a plan that costs nothing: no button promises another one.
-  const free = plan.price_cents === 0;
+  if (plan.offer.action === 'ask') {
+    return <span className={classes.no}>{costs ? texts.plans.ask(plan.display_name) : texts.plans.afterwards}</span>;
+  }
+  // The one main action is that of the plan that is recommended.
   return (
-    <Button component={Link} to="/signup" variant={free ? 'filled' : 'default'} className={classes.start}>
-      {free ? texts.plans.start(plan.display_name) : texts.plans.signUp}
-    </Button>
+    <>
+      <Button component={Link} to="/signup" variant={plan.recommended ? 'filled' : 'default'} className={classes.start}>
+        {costs ? texts.plans.signUp : texts.plans.start(plan.display_name)}
+      </Button>
+      {/* Every account starts on a plan that costs nothing: no button promises another one. */}
+      {costs && free !== undefined && <p className={classes.then}>{texts.plans.startsOn(free, plan.display_name)}</p>}
+    </>
   );
 }

@@ -44,6 +44,7 @@ export function Plans({ query, reader }: PlansProps) {
 
 /** What the usual plans say after their price, which may take two lines as the rate limit does. */
 const usualLines = () => [
+  { key: 'description', tall: true },
   ...Object.keys(texts.meters).map((key) => ({ key, tall: false })),
   { key: 'rate', tall: true },
   { key: 'at-once', tall: false },

@@ -21,6 +21,28 @@ describe('the plans of a customer', () => {
     expect(table.queryByRole('button')).toBeNull();
   });
 
+  it('offer nothing that needs asking where the free plan follows by itself', async () => {
+    const onPro = [plan({ offer: { action: 'ask', direction: 'down' } }), pro({ offer: { action: 'keep', direction: null } })];
+    network({ ...ME, [PLANS]: [200, { plans: onPro }] });
+    open('/app/plans', 'signed-in');
+    expect(await screen.findByText('Applies when your plan ends.')).toBeTruthy();
+    expect(screen.queryByText(/^Ask whoever/)).toBeNull();
+  });
+
+  it('say where to ask', async () => {
+    const health = { status: 'ok', environment: 'production', version: '1', contact: 'mailto:help@example.com' };
+    network({ ...ME, [PLANS]: [200, { plans }], 'GET /health': [200, health] });
+    open('/app/plans', 'signed-in');
+    expect((await screen.findByRole('link', { name: 'help@example.com' })).getAttribute('href')).toBe('mailto:help@example.com');
+  });
+
+  it('name the command on a development machine', async () => {
+    const health = { status: 'ok', environment: 'development', version: '1', contact: null };
+    network({ ...ME, [PLANS]: [200, { plans }], 'GET /health': [200, health] });
+    open('/app/plans', 'signed-in');
+    expect(await screen.findByText('.venv/bin/feature user set-plan ada@example.com pro')).toBeTruthy();
+  });
+
   it('stay when they cannot be refreshed, and say from when they are', async () => {
     let works = true;
     network({ ...ME, [PLANS]: () => (works ? [200, { plans }] : problem(503, 'temporarily_unavailable', 'Busy.')) });

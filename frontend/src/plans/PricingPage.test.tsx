@@ -13,13 +13,14 @@ const offered = () => [200, { plans: session.status === 'signed-in' ? onFree : [
 
 describe('the prices', () => {
   it('compares the plans for a visitor, who can sign up and sign in', async () => {
-    network({ [PLANS]: offered });
+    network({ [PLANS]: () => [200, { plans: [plan({ description: 'To try it out.' }), pro()] }] });
     open('/pricing');
     const table = within(await screen.findByRole('table'));
     expect(screen.getAllByRole('heading', { level: 1 }).map((heading) => heading.textContent)).toEqual(['Plans and prices']);
     expect(table.getByRole('columnheader', { name: /^Pro/ }).textContent).toContain('Recommended');
     const storage = within(table.getByRole('rowheader', { name: 'Storage at any time' }).closest('tr')!);
     expect(storage.getAllByRole('cell').map((cell) => cell.textContent)).toEqual(['100 MB', 'Unlimited']);
+    expect(table.getByText('To try it out.')).toBeTruthy();
     expect(table.getByRole('link', { name: 'Start with Free' }).getAttribute('href')).toBe('/signup');
     expect(within(screen.getByRole('banner')).getByRole('link', { name: 'Sign in' }).getAttribute('href')).toBe('/login');
   });
@@ -30,6 +31,7 @@ describe('the prices', () => {
     await screen.findByRole('table');
     expect(screen.queryByText('Start with Pro')).toBeNull();
     expect(screen.getByRole('link', { name: 'Create an account' }).getAttribute('href')).toBe('/signup');
+    expect(screen.getByText('It starts on Free; ask there for Pro.')).toBeTruthy();
   });
 
   it('shows who is signed in their own offers and the way to the overview', async () => {

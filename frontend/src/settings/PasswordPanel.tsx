@@ -11,6 +11,7 @@ import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { codeOf, fieldRefusal } from './refusal';
+import { useSaidUntilNext } from './useSaidUntilNext';
 import classes from './Settings.module.css';
 
 /** Another password. Every other session ends with it. */
@@ -34,12 +35,13 @@ export function PasswordPanel({ me }: { readonly me: Me }) {
       void client.invalidateQueries({ queryKey: meQuery.queryKey });
     },
   });
+  useSaidUntilNext(change.isSuccess, change.reset);
   const words = texts.security;
   const isWrong = codeOf(change.error) === 'proof_refused';
   const refused = fieldRefusal(change.error, 'new_password');
   const faults = {
     current: me.has_password && current === '' ? words.currentMissing : null,
-    fresh: passwordFault(fresh),
+    fresh: passwordFault(fresh, me.email),
   };
 
   function submit(event: SyntheticEvent) {

@@ -9,6 +9,7 @@ import { Panel } from '../ui/Panel';
 import { OfUser } from './OfUser';
 import classes from './Settings.module.css';
 import { SettingsNav } from './SettingsNav';
+import { useSaidUntilNext } from './useSaidUntilNext';
 import { useSaveProfile } from './useSaveProfile';
 
 const THEMES = ['auto', 'light', 'dark'] as const;
@@ -36,6 +37,8 @@ function PreferencesForm({ me }: { readonly me: Me }) {
   const [tag, setTag] = useState(me.language === null ? language() : languageFor([me.language]));
   const { setColorScheme } = useMantineColorScheme();
   const save = useSaveProfile();
+
+  useSaidUntilNext(save.isSuccess, save.reset);
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();

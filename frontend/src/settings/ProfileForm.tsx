@@ -5,6 +5,7 @@ import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import classes from './Settings.module.css';
+import { useSaidUntilNext } from './useSaidUntilNext';
 import { useSaveProfile } from './useSaveProfile';
 
 /** Stands for "no zone of one's own" in the list; no zone is called so. */
@@ -23,6 +24,8 @@ export function ProfileForm({ me }: { readonly me: Me }) {
   const [zone, setZone] = useState(me.display_zone ?? ACCOUNT);
   const save = useSaveProfile();
 
+  useSaidUntilNext(save.isSuccess, save.reset);
+
   function submit(event: SyntheticEvent) {
     event.preventDefault();
     save.mutate({ name: name.trim() === '' ? null : name.trim(), display_zone: zone === ACCOUNT ? null : zone });
@@ -33,7 +36,6 @@ export function ProfileForm({ me }: { readonly me: Me }) {
       {save.isError && <ErrorNotice error={save.error} title={texts.settings.notSaved} />}
       {save.isSuccess && <Notice tone="good" title={texts.settings.saved} />}
       <form className={classes.form} onSubmit={submit} noValidate>
-        <TextInput label={texts.profile.email} value={me.email ?? ''} size="md" type="email" readOnly />
         <TextInput
           label={texts.profile.name}
           description={texts.profile.nameHint}

@@ -24,6 +24,17 @@ describe('the settings', () => {
     expect(await screen.findByText('Saved')).toBeTruthy();
     expect(calls.find(({ route }) => route === SAVE)?.body).toEqual({ name: 'Ada', display_zone: 'Asia/Tokyo' });
     expect(calls.filter(({ route }) => route === ME).length).toBeGreaterThan(1);
+    // It is about what was saved, and not about what is typed next.
+    await userEvent.type(screen.getByRole('textbox', { name: 'Name' }), 'x');
+    expect(screen.queryByText('Saved')).toBeNull();
+  });
+
+  it('show the id by which others make the reader a member, and the address as what it is: no field', async () => {
+    network({ [ME]: [200, me()] });
+    open('/app/settings/profile', 'signed-in');
+    expect(await screen.findByText(me().id!)).toBeTruthy();
+    expect(screen.getByRole('button', { name: 'Copy the user id' })).toBeTruthy();
+    expect(screen.queryByRole('textbox', { name: 'E-mail address' })).toBeNull();
   });
 
   it('say what the server has against it', async () => {
@@ -49,5 +60,13 @@ describe('the settings', () => {
     open(`/app/settings/${page}`, 'signed-in');
     expect(await screen.findByText('Your sign-in belongs to the application that sent you here')).toBeTruthy();
     expect(screen.queryByRole('button', { name: /Save|Change/ })).toBeNull();
+    expect(screen.queryByRole('navigation', { name: 'Settings' })).toBeNull();
+  });
+
+  it('show a guest the account and the role in it', async () => {
+    network({ [ME]: [200, me({ kind: 'portal', id: null, email: null })] });
+    open('/app/settings/profile', 'signed-in');
+    const account = within(await screen.findByRole('region', { name: 'This account' }));
+    for (const text of ['Ada', 'Owner', 'Europe/Berlin']) expect(account.getByText(text)).toBeTruthy();
   });
 });

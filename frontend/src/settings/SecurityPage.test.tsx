@@ -5,9 +5,6 @@ import { network, open, problem, type Call } from '../test/app';
 import { me } from '../test/me';
 
 const CHANGE = 'POST /v1/auth/change-password';
-const INIT = 'POST /v1/auth/2fa/enable-init';
-const COMPLETE = 'POST /v1/auth/2fa/enable-complete';
-const DISABLE = 'POST /v1/auth/2fa/disable';
 const SESSIONS = 'GET /v1/auth/sessions';
 const END_OTHERS = 'DELETE /v1/auth/sessions';
 const done = [200, { message: 'Done.' }] as const;
@@ -80,78 +77,6 @@ describe('the password', () => {
     await vi.waitFor(() =>
       expect(bodies(calls, CHANGE)).toEqual([{ current_password: null, new_password: 'the new pass phrase' }]),
     );
-  });
-});
-
-describe('the second factor', () => {
-  const enrolment = { secret: 'ABCDEFGH', otpauth_url: 'otpauth://x', qr_svg: '<svg></svg>', challenge_id: 'c1' };
-  const codes = Array.from({ length: 10 }, (_, number) => `CODE-${number}`);
-
-  it('is on after a right code, and the recovery codes are kept before the page goes on', async () => {
-    let confirmed = false;
-    const calls = network({
-      ...basis,
-      'GET /v1/auth/me': () => [200, me(confirmed ? { mfa_enabled: true, recovery_codes_left: 10 } : {})],
-      [INIT]: [200, enrolment],
-      [COMPLETE]: ({ body }) => {
-        if ((body as { otp: string }).otp !== '123456') return problem(400, 'proof_refused', 'No.');
-        confirmed = true;
-        return [200, { recovery_codes: codes }];
-      },
-    });
-    open('/app/settings/security', 'signed-in');
-    const factor = await panel('Two-factor sign-in');
-    await userEvent.click(factor.getByRole('button', { name: 'Set up two-factor sign-in' }));
-    const picture = await factor.findByRole('img');
-    expect(decodeURIComponent(picture.getAttribute('src') ?? '')).toContain('xmlns="http://www.w3.org/2000/svg"');
-    expect(factor.getByText('ABCD EFGH')).toBeTruthy();
-    const field = factor.getByRole('textbox');
-    await userEvent.type(field, '12');
-    await userEvent.click(factor.getByRole('button', { name: 'Turn on' }));
-    expect(factor.getByText('Enter the six digits that the app shows.')).toBeTruthy();
-    await userEvent.type(field, '0000');
-    await userEvent.click(factor.getByRole('button', { name: 'Turn on' }));
-    expect(await factor.findByText('This code is not right. Enter the newest one.')).toBeTruthy();
-    await userEvent.clear(field);
-    await userEvent.type(field, '123 456');
-    await userEvent.click(factor.getByRole('button', { name: 'Turn on' }));
-    expect((await factor.findAllByRole('listitem')).map((item) => item.textContent)).toEqual(codes);
-    expect(bodies(calls, COMPLETE)).toEqual([
-      { challenge_id: 'c1', otp: '120000' },
-      { challenge_id: 'c1', otp: '123456' },
-    ]);
-    const goOn = factor.getByRole('button', { name: 'Done' });
-    expect(goOn).toHaveProperty('disabled', true);
-    await userEvent.click(factor.getByLabelText('I have kept them'));
-    await userEvent.click(goOn);
-    expect(await factor.findByText(/10 recovery codes left/)).toBeTruthy();
-    expect(screen.queryByText(codes[0] ?? '')).toBeNull();
-  });
-
-  it('warns of few codes, and is turned off with the password', async () => {
-    let on = true;
-    const calls = network({
-      ...basis,
-      'GET /v1/auth/me': () => [200, me(on ? { mfa_enabled: true, recovery_codes_left: 2 } : {})],
-      [DISABLE]: ({ body }) => {
-        if ((body as { password: string }).password !== 'right') return problem(400, 'proof_refused', 'No.');
-        on = false;
-        return done;
-      },
-    });
-    open('/app/settings/security', 'signed-in');
-    const factor = await panel('Two-factor sign-in');
-    expect(await factor.findByText(/Few recovery codes are left/)).toBeTruthy();
-    await userEvent.click(factor.getByRole('button', { name: 'Turn off two-factor sign-in' }));
-    const field = factor.getByLabelText('Password');
-    await userEvent.type(field, 'wrong');
-    await userEvent.click(factor.getByRole('button', { name: 'Turn off two-factor sign-in' }));
-    expect(await factor.findByText('This is not your password.')).toBeTruthy();
-    await userEvent.clear(field);
-    await userEvent.type(field, 'right');
-    await userEvent.click(factor.getByRole('button', { name: 'Turn off two-factor sign-in' }));
-    expect(await factor.findByText('Off. Signing in takes your password alone.')).toBeTruthy();
-    expect(bodies(calls, DISABLE)).toEqual([{ password: 'wrong' }, { password: 'right' }]);
   });
 });
 

@@ -11,6 +11,7 @@ import { Notice } from '../ui/Notice';
 import { Placeholder } from '../ui/Placeholder';
 import type { Reader } from '../usage/meterText';
 import { deviceText } from './device';
+import { useSaidUntilNext } from './useSaidUntilNext';
 import classes from './Settings.module.css';
 
 /** Ends one session, or with `null` all others. Says what happened. */
@@ -33,6 +34,7 @@ export function SessionsPanel({ reader }: { readonly reader: Reader }) {
     // Also after a refusal: it may be over already.
     onSettled: () => client.invalidateQueries({ queryKey: sessionsQuery.queryKey }),
   });
+  useSaidUntilNext(ending.isSuccess, ending.reset);
   const words = texts.sessions;
   if (sessions.isPending) return <Placeholder width="100%" height={96} line={120} />;
   if (sessions.data === undefined) {

@@ -1,4 +1,7 @@
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
+import { meQuery } from '../api/queries';
+import { hasOwnSettings } from '../app/who';
 import { texts } from '../texts';
 import classes from './Settings.module.css';
 
@@ -10,6 +13,9 @@ const PAGES = [
 
 /** The way between the pages of the settings. */
 export function SettingsNav() {
+  const me = useQuery(meQuery).data;
+  // Whose sign-in is elsewhere has the profile of the account here, and nothing else to set.
+  if (me !== undefined && !hasOwnSettings(me)) return null;
   return (
     <nav aria-label={texts.settings.label}>
       <ul className={classes.tabs}>

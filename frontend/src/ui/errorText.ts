@@ -21,6 +21,7 @@ export function errorText(error: unknown): ErrorText {
     return { title, lines: [texts.errors.unexpectedDetail], requestId: error.requestId };
   }
   if (error instanceof Unreachable) {
+    if (!navigator.onLine) return { title: texts.offline.heading, lines: [texts.offline.nothing], requestId: null };
     return { title: texts.errors.unreachable, lines: [texts.errors.unreachableDetail], requestId: null };
   }
   return { title: texts.errors.panel, lines: [texts.errors.panelDetail], requestId: null };

@@ -23,9 +23,9 @@ describe('UsageBar', () => {
     expect(Array.from(bar.children, (part) => (part as HTMLElement).style.width)).toEqual(['80%', '10%']);
   });
 
-  it('shows word, held amount, time and reset beside the bar', () => {
+  it('shows word, held amount, share and reset beside the bar', () => {
     draw(meter({ used: 8, held: 1, remaining: 1 }));
-    for (const text of ['Near the limit', '1 held', 'as of 14:03:12', 'resets 1 Dec, 00:00 Berlin', '8 of 10']) {
+    for (const text of ['Near the limit', '1 held', /^80\s%$/, 'resets 1 Dec, 00:00 Berlin', '8 of 10']) {
       expect(screen.getByText(text)).toBeTruthy();
     }
   });
@@ -46,5 +46,7 @@ describe('UsageBar', () => {
     draw(storage);
     expect(screen.getByText('84.2 MB now, of 100 MB')).toBeTruthy();
     expect(screen.queryByText(/resets/)).toBeNull();
+    // One line below the bar, and no empty one.
+    expect(screen.getByRole('listitem').querySelectorAll('p')).toHaveLength(1);
   });
 });

@@ -1,6 +1,5 @@
 import type { MeterUsage } from '../api/types';
 import { texts } from '../texts';
-import { formatClock } from '../texts/format';
 import { NearIcon, StopIcon } from '../ui/icons';
 import { formatAmount } from './amount';
 import { meterState, type Level } from './meterState';
@@ -22,9 +21,9 @@ export function UsageBar({ meter, reader }: UsageBarProps) {
     <li className={`${classes.row} ${classes[state.limited ? state.level : 'ok']}`}>
       <div className={classes.head}>
         <h3 className={classes.name}>{meter.name}</h3>
-        <span>{amountText(meter, state)}</span>
+        {state.limited && <LevelMark level={state.level} word={levelText(state)} />}
+        <span className={classes.amount}>{amountText(meter, state)}</span>
       </div>
-      {state.limited && <LevelMark level={state.level} word={levelText(state)} />}
       {state.limited && (
         <div
           className={classes.track}
@@ -39,19 +38,11 @@ export function UsageBar({ meter, reader }: UsageBarProps) {
           {state.heldShare > 0 && <div className={classes.held} style={{ width: `${state.heldShare * 100}%` }} />}
         </div>
       )}
-      <p className={classes.side}>
-        {percent !== null && (
-          <>
-            <span className={classes.percent}>{percent}</span>
-            <span aria-hidden="true">·</span>
-          </>
-        )}
-        <span>{texts.usage.asOf(formatClock(meter.as_of, reader.zone, reader.now))}</span>
-      </p>
       <p className={classes.foot}>
+        {percent !== null && <span className={classes.percent}>{percent}</span>}
         {meter.held > 0 && <span>{texts.usage.held(formatAmount(meter.held, meter.unit))}</span>}
         {projection !== null && <span>{projection}</span>}
-        {resets !== null && <span className={classes.resets}>{resets}</span>}
+        {resets !== null && <span>{resets}</span>}
       </p>
     </li>
   );

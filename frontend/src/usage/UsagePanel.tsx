@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { usageQuery } from '../api/queries';
+import type { MeterUsage } from '../api/types';
 import { texts } from '../texts';
-import { formatClock } from '../texts/format';
+import { formatClock, zoneName } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Placeholder } from '../ui/Placeholder';
 import type { Reader } from './meterText';
@@ -39,9 +40,19 @@ export function UsagePanel({ reader }: { readonly reader: Reader }) {
           <UsageBar key={meter.meter} meter={meter} reader={reader} />
         ))}
       </ul>
+      {meters.length > 0 && (
+        <p className={classes.asOf}>
+          {texts.usage.allAsOf(formatClock(oldest(meters), reader.zone, reader.now), zoneName(reader.zone))}
+        </p>
+      )}
       {meters.some((meter) => meter.held > 0) && <p className={classes.foot}>{texts.usage.heldHint}</p>}
     </>
   );
+}
+
+/** All numbers are at least as new as this. */
+function oldest(meters: readonly MeterUsage[]): string {
+  return meters.map((meter) => meter.as_of).reduce((one, other) => (Date.parse(one) <= Date.parse(other) ? one : other));
 }
 
 /** Rows of the usual height, so that nothing moves when the numbers arrive. Never a 0 that is not known. */
@@ -52,15 +63,16 @@ function UsageSkeleton() {
         <li key={name} className={classes.row}>
           <div className={classes.head}>
             <h3 className={classes.name}>{name}</h3>
-            <Placeholder width={96} height={16} line={24} />
+            <span className={classes.amount}>
+              <Placeholder width={96} height={16} line={24} />
+            </span>
           </div>
           <div className={classes.head}>
             <Placeholder width="100%" height={12} line={24} />
           </div>
-          <p className={classes.side}>
+          <p className={classes.foot}>
             <Placeholder width={144} height={14} line={24} />
           </p>
-          <p className={classes.foot} />
         </li>
       ))}
     </ul>
