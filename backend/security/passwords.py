@@ -112,9 +112,9 @@ def ensure_acceptable(password: str, *, email: str) -> None:
 
 
 def _is_walk(plain: str) -> bool:
-    """Whether it is of one or two characters, or follows the alphabet, the digits or rows of a keyboard with hardly a
-    jump, and is no longer than such passwords are."""
-    if len(plain) > _LONGEST_WALK:
+    """Whether it is of one or two keys, or follows the alphabet, the digits or rows of a keyboard with hardly a jump,
+    and is no longer than such passwords are."""
+    if len(plain) > _LONGEST_WALK or not plain.isascii():
         return False
     jumps = sum(one != two and (one, two) not in _NEIGHBOURS for one, two in pairwise(plain))
     return len(set(plain)) <= 2 or jumps <= _MOST_JUMPS
