@@ -46,6 +46,7 @@ from backend.security.jwt_service import JwtService
 from backend.security.passwords import Passwords
 from backend.subscription.api import account_routes
 from backend.subscription.api import routes as subscription_routes
+from backend.system.api import reference
 from backend.system.api import routes as system_routes
 from backend.system.readiness import reasons_against
 
@@ -91,6 +92,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         title="Feature Platform",
         version=VERSION,
         description="Plans, quotas, rate limits and usage, exact under load. Errors are RFC 9457 problem documents.",
+        docs_url=None,  # the reference of backend/system draws itself without the internet
+        redoc_url=None,
         lifespan=_lifespan,
     )
     app.settings, app.clock = settings, clock or SystemClock()
@@ -127,6 +130,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     install_handlers(app, foreign=UNAVAILABLE, is_unavailable=is_unavailable)
     for router in (
         system_routes.router,
+        reference.router,
         auth_routes.router,
         security_routes.router,
         subscription_routes.router,
