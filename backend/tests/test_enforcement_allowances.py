@@ -1,0 +1,299 @@
+"""Spending from memory against PostgreSQL: exact over processes, and nothing lost or counted twice when they die."""
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from backend.catalog.document import load
+from backend.catalog.service import apply
+from backend.core.errors import Unavailable
+from backend.core.settings import REPOSITORY
+from backend.db.session import Database
+from backend.enforcement import settling
+from backend.enforcement.heirs import take_over
+from backend.enforcement.journal import HEADER_BYTES, RECORD_BYTES
+from backend.subscription.service import upgrade_user_plan
+from backend.tests.factories.accounts import Person, person
+from backend.tests.fakes.process import Process
+from backend.tests.moments import NOW
+from backend.tests.turns import in_turns
+
+Start = Callable[[], Awaitable[Process]]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the database says of the calls of an account."""
+
+    used: int
+    held: int
+    forfeited: int
+    events: int
+    recorded: int
+
+
+@pytest.fixture
+async def start(database_url: str, tmp_path: Path) -> AsyncIterator[Start]:
+    started: list[Process] = []
+
+    async def one() -> Process:
+        process = await Process(database_url, tmp_path / "journal").start()
+        started.append(process)
+        return process
+
+    yield one
+    for process in started:
+        if process.treasury.allowances is not None or process.treasury.problem is not None:
+            await process.stop()
+
+
+@pytest.fixture
+async def user(database: Database) -> Person:
+    """On Pro: 10,000 calls a day."""
+    async with database.system() as session:
+        made = await person(session)
+        await upgrade_user_plan(session, made.user_id, "pro", now=NOW)
+    return made
+
+
+async def stored(database: Database, user: Person) -> Stored:
+    async with database.read(user.account_id) as session:
+        row = (
+            await session.execute(
+                text("""
+                    SELECT coalesce(sum(used), 0) AS used, coalesce(sum(held), 0) AS held,
+                        coalesce(sum(forfeited), 0) AS forfeited,
+                        (SELECT coalesce(sum(amount), 0) FROM usage_events WHERE meter = 'api_calls') AS events,
+                        (SELECT coalesce(sum(api_calls), 0) FROM user_usage) AS recorded
+                    FROM meter_usage WHERE meter = 'api_calls'
+                """)
+            )
+        ).one()
+    return Stored(*(int(value) for value in row))
+
+
+async def limited(database: Database, calls: int) -> Person:
+    """Somebody on Pro with another number of calls a day."""
+    plans = (REPOSITORY / "plans.toml").read_text()
+    assert plans.count("limit = 10_000,") == 1
+    document = load(plans.replace("limit = 10_000,", f"limit = {calls},"))
+    async with database.system() as session:
+        await apply(session, document, now=NOW)
+        made = await person(session)
+        await upgrade_user_plan(session, made.user_id, "pro", now=NOW)
+    return made
+
+
+def folder_of(process: Process) -> Path:
+    assert process.treasury.allowances is not None
+    return process.treasury.allowances.journal.path.parent
+
+
+async def test_calls_from_memory_are_counted_with_the_next_round(
+    start: Start, database: Database, user: Person
+) -> None:
+    process = await start()
+    known = await process.entitlements(user)
+    for used in range(1, 6):
+        outcome = await process.call(user, known)
+        assert (outcome.decision.allowed, outcome.decision.used, outcome.decision.held) == (True, used, 0)
+        assert outcome.decision.remaining == 10_000 - used
+    await process.treasury.settle_account(user.account_id)
+    assert await stored(database, user) == Stored(used=5, held=0, forfeited=0, events=5, recorded=5)
+    async with database.read(user.account_id) as session:
+        assert await session.scalar(text("SELECT count(*) FROM usage_events")) == 1  # of one key in one minute
+
+
+async def test_what_lies_idle_goes_back(start: Start, database: Database, user: Person) -> None:
+    process = await start()
+    await process.call(user, await process.entitlements(user))
+    for _ in range(100):
+        if await stored(database, user) == Stored(used=1, held=0, forfeited=0, events=1, recorded=1):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(await stored(database, user))
+
+
+@pytest.mark.parametrize("limit", [0, 1, 63, 64, 200, 1_000])
+async def test_four_processes_admit_exactly_the_limit(start: Start, database: Database, limit: int) -> None:
+    user = await limited(database, limit)
+    processes = [await start() for _ in range(4)]
+    known = [await process.entitlements(user) for process in processes]
+    turn = iter(range(10**6))
+
+    async def call() -> bool:
+        which = next(turn) % 4
+        return (await processes[which].call(user, known[which])).decision.allowed
+
+    answers = await in_turns(limit + 100, call, at_once=32)
+    assert sum(answers) == limit
+    for process in processes:
+        await process.stop()
+        process.treasury.allowances = None
+    assert await stored(database, user) == Stored(limit, 0, 0, limit, limit)
+
+
+async def test_a_dead_process_is_settled_by_a_sibling_once(start: Start, database: Database, user: Person) -> None:
+    dead, sibling = await start(), await start()
+    known = await dead.entitlements(user)
+    for _ in range(7):
+        await dead.call(user, known)
+    folder = folder_of(dead)
+    await dead.die()
+    assert await take_over(sibling.database, folder) == 1
+    assert await stored(database, user) == Stored(used=7, held=0, forfeited=0, events=7, recorded=7)
+    assert await take_over(sibling.database, folder) == 0
+    assert await stored(database, user) == Stored(used=7, held=0, forfeited=0, events=7, recorded=7)
+
+
+async def test_a_living_process_is_not_taken_over(start: Start, user: Person) -> None:
+    living, sibling = await start(), await start()
+    await living.call(user, await living.entitlements(user))
+    assert await take_over(sibling.database, folder_of(living)) == 0
+
+
+async def expire(database: Database) -> None:
+    """As if nobody had been heard of for ten seconds."""
+    async with database.system() as session:
+        await session.execute(text("UPDATE journal_positions SET expires_at = clock_timestamp() - interval '1 s'"))
+
+
+async def test_who_was_stopped_past_its_lease_forfeits_until_it_settles(
+    start: Start, database: Database, user: Person
+) -> None:
+    stopped, other = await start(), await start()
+    known = await stopped.entitlements(user)
+    allowances = stopped.treasury.allowances
+    assert allowances is not None
+    for _ in range(3):
+        await stopped.call(user, known)
+    task = stopped.treasury._task
+    assert task is not None
+    task.cancel()  # it is stopped: no rounds
+    await asyncio.wait([task])
+    await expire(database)
+    await other.treasury._care()
+    found = await stored(database, user)
+    assert (found.held, found.used) == (0, 0)
+    assert found.forfeited >= 3
+    # Its lease has run out by its own clock, too: it spends nothing.
+    allowances.lease_until = 0
+    pool = allowances.of_account(user.account_id)[0]
+    assert not allowances.spend(allowances.lot(pool, None), 1, 1, 1)
+    # It wakes, and says what it had spent: the rest is free again.
+    await stopped.treasury._do_round()
+    assert await stored(database, user) == Stored(used=3, held=0, forfeited=0, events=3, recorded=3)
+
+
+async def test_after_another_boot_records_count_and_the_rest_is_forfeited(
+    start: Start, database: Database, user: Person
+) -> None:
+    dead, sibling = await start(), await start()
+    known = await dead.entitlements(user)
+    for _ in range(4):
+        await dead.call(user, known)
+    assert dead.treasury.allowances is not None
+    path, folder = dead.treasury.allowances.journal.path, folder_of(dead)
+    await dead.die()
+    with path.open("r+b") as file:
+        header = json.loads(file.read(HEADER_BYTES).rstrip(b"\0"))
+        file.seek(0)
+        file.write(json.dumps({**header, "boot_id": "another"}).encode().ljust(HEADER_BYTES, b"\0"))
+    assert await take_over(sibling.database, folder) == 0  # its owner may live on another machine of this volume
+    await expire(database)
+    assert await take_over(sibling.database, folder) == 1
+    found = await stored(database, user)
+    assert (found.used, found.held, found.events, found.recorded) == (4, 0, 4, 4)
+    assert found.forfeited > 0
+
+
+async def test_a_torn_record_ends_the_replay(start: Start, database: Database, user: Person) -> None:
+    dead, sibling = await start(), await start()
+    known = await dead.entitlements(user)
+    for _ in range(4):
+        await dead.call(user, known)
+    assert dead.treasury.allowances is not None
+    path, folder = dead.treasury.allowances.journal.path, folder_of(dead)
+    await dead.die()
+    with path.open("r+b") as file:
+        file.seek(HEADER_BYTES + 3 * RECORD_BYTES + 60)
+        file.write(b"torn")
+    assert await take_over(sibling.database, folder) == 1
+    assert await stored(database, user) == Stored(used=3, held=0, forfeited=0, events=3, recorded=3)
+
+
+async def test_a_round_whose_end_was_not_heard_of_is_counted_once(
+    start: Start, database: Database, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await start()
+    known = await process.entitlements(user)
+    for _ in range(3):
+        await process.call(user, known)
+    finish, failures = settling.Round.finish, iter([True, True])
+
+    def lost(self: settling.Round, *arguments: object) -> None:
+        if next(failures, False):
+            raise ConnectionError("the answer to COMMIT was lost")
+        finish(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(settling.Round, "finish", lost)
+    for _ in range(3):
+        await process.call(user, known)
+    for _ in range(20):
+        with contextlib.suppress(Unavailable):
+            await process.treasury.settle_account(user.account_id)
+        await asyncio.sleep(0.05)
+    assert await stored(database, user) == Stored(used=6, held=0, forfeited=0, events=6, recorded=6)
+
+
+async def test_without_room_for_a_journal_every_spend_is_strict(
+    start: Start, database: Database, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    process = await start()
+    assert process.treasury.problem is not None
+    assert "No space left" in process.treasury.problem
+    assert (await process.call(user, await process.entitlements(user))).decision.used == 1
+    assert await stored(database, user) == Stored(used=1, held=0, forfeited=0, events=1, recorded=1)
+
+
+async def test_a_failed_call_costs_nothing_also_after_it_was_settled(
+    start: Start, database: Database, user: Person
+) -> None:
+    process = await start()
+    known = await process.entitlements(user)
+    await process.call(user, known)
+    allowances = process.treasury.allowances
+    assert allowances is not None
+    pool = allowances.of_account(user.account_id)[0]
+    lot = allowances.lot(pool, None)
+    await process.treasury.round()
+    assert (await stored(database, user)).used == 1
+    assert allowances.spend(lot, -1, 0, int(datetime(2026, 3, 10, tzinfo=UTC).timestamp()) // 60)
+    await process.treasury.settle_account(user.account_id)
+    found = await stored(database, user)
+    assert (found.used, found.held, found.events, found.recorded) == (0, 0, 0, 0)
+
+
+async def test_a_lowered_limit_grants_nothing_more(start: Start, database: Database, user: Person) -> None:
+    process = await start()
+    known = await process.entitlements(user)
+    for _ in range(20):
+        await process.call(user, known)
+    async with database.system() as session:
+        await upgrade_user_plan(session, user.user_id, "free", now=NOW)
+    lower = await process.entitlements(user)
+    answers = [(await process.call(user, lower)).decision.allowed for _ in range(100)]
+    assert sum(answers) == 80
