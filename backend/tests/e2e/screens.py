@@ -64,7 +64,7 @@ def sign_up(page: Page, client: httpx.Client, email: str) -> None:
     page.get_by_role("textbox", name="Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
-    picture(page, "check-mail")
+    looked_at(page, "check-mail")
     page.goto(newest_link(client, email))
     expect(page.get_by_text("Your address is confirmed")).to_be_visible()
     looked_at(page, "verified")

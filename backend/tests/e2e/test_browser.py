@@ -1,5 +1,7 @@
 """The first room of the web app, in Chromium."""
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -24,20 +26,25 @@ def test_from_sign_up_to_the_refusal_in_words_and_on_with_pro(
         expect(jobs).to_have_attribute("aria-valuenow", str(used))
     picture(page, "overview-at-limit")
     spend.click()
-    refusal = page.get_by_text("10 of 10 are used on Free Plan", exact=False)
-    expect(refusal).to_be_visible()
+    refusal = page.get_by_role("alert").filter(has_text="Jobs: the limit is reached")
+    expect(refusal).to_contain_text("10 of 10")
+    expect(refusal).to_contain_text("Wait until it resets.")
     ensure_accessible(page)
     picture(page, "overview-refused")
     page.emulate_media(color_scheme="dark")
     ensure_accessible(page)
     picture(page, "overview-refused-dark")
     page.emulate_media(color_scheme="light")
+    refusal.get_by_role("link", name="See the plans").click()
+    expect(page.get_by_text(f"feature user set-plan {email} pro")).to_be_visible()
     # Refused, and still signed in.
-    page.reload()
+    page.goto(f"{WEB}/app")
     expect(page.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
     product.feature("user", "set-plan", email, "pro")
     page.reload()
     expect(page.get_by_text("Pro Plan").first).to_be_visible()
+    expect(page.get_by_text(re.compile("^Ends .*, then the default plan applies$"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Renews|a month"))).to_have_count(0)
     spend.click()
     expect(jobs).to_have_attribute("aria-valuenow", "1")
     picture(page, "overview-pro")
@@ -52,6 +59,7 @@ def test_the_link_of_the_banner_signs_the_first_administrator_in_once(page: Page
     other = second.new_context().new_page()
     other.goto(link)
     expect(other.get_by_text("This sign-in link does not work")).to_be_visible()
+    expect(other.get_by_text("This link does not work")).to_have_count(0)
     ensure_accessible(other)
     picture(other, "link-used")
     other.context.close()

@@ -84,6 +84,21 @@ def test_two_factors_recovery_reset_and_sessions(page: Page, client: httpx.Clien
     page.goto(f"{WEB}/app/settings/security")
     expect(page.get_by_text("9 recovery codes left")).to_be_visible()
     looked_at(page, "security", dark=True)
+    told = [mail["subject"] for mail in client.get("/dev/mail", params={"to": email}).json()["items"]]
+    assert "A recovery code was used to sign in" in told
+
+    # Ten new ones, for the password or a code.
+    page.get_by_role("button", name="Get new recovery codes").click()
+    page.get_by_role("button", name="Use a code from the authenticator app instead").click()
+    looked_at(page, "recovery-codes-proof", dark=True)
+    page.get_by_role("button", name="Use your password instead").click()
+    page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Get new recovery codes").click()
+    expect(page.get_by_text("Keep these recovery codes")).to_be_visible()
+    recovery = page.get_by_role("listitem").filter(has_text=re.compile("^[A-Z2-7]{4}-")).all_inner_texts()
+    page.get_by_label("I have kept them").check()
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("10 recovery codes left")).to_be_visible()
 
     # The password is forgotten, too; this browser is signed out by the reset.
     forgetting = page.context.browser
@@ -107,10 +122,11 @@ def test_two_factors_recovery_reset_and_sessions(page: Page, client: httpx.Clien
     elsewhere.goto(link)
     elsewhere.get_by_role("textbox").first.fill(OTHER)
     elsewhere.get_by_role("button").filter(has_text=re.compile("password", re.IGNORECASE)).last.click()
-    expect(elsewhere.get_by_text("only the newest works", exact=False)).to_be_visible()
+    expect(elsewhere.get_by_text("only the newest one works", exact=False)).to_be_visible()
+    looked_at(elsewhere, "reset-used")
     elsewhere.context.close()
     page.reload()
-    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
+    expect(page.get_by_text("You were signed out")).to_be_visible()
     log_in(page, email, OTHER)
     page.get_by_role("button", name="Use a recovery code").click()
     page.get_by_role("textbox").first.fill(recovery[1])
@@ -132,7 +148,7 @@ def test_sessions_are_ended_and_the_password_is_changed(page: Page, client: http
     page.goto(f"{WEB}/app/settings/security")
     ends = page.get_by_role("button", name=re.compile("^End the session"))
     expect(ends).to_have_count(3)
-    picture(page, "sessions")
+    looked_at(page, "sessions")
     ends.first.click()
     expect(ends).to_have_count(2)
     assert sorted(map(status, tokens)) == [200, 200, 401]
@@ -219,7 +235,18 @@ def test_a_portal_link_opens_rooms_and_a_member_switches_accounts(
         expect(page.get_by_text("Pro Plan").first).to_be_visible()
         page.get_by_role("link", name="Settings").click()
         expect(page.get_by_text("Your sign-in belongs to the application")).to_be_visible()
+        expect(page.get_by_role("region", name="This account")).to_contain_text("Acme Ltd")
         looked_at(page, "portal-settings")
+        used = page.context.browser
+        assert used is not None
+        other = used.new_context(locale="en-GB").new_page()
+        link = host.post("/v1/accounts/acme/portal-session").json()["url"]
+        for said in ("Overview", "Open your account"):
+            other.goto(link)
+            expect(other.get_by_role("heading", name=said, exact=True)).to_be_visible()
+            other.context.clear_cookies()
+        looked_at(other, "portal-used")
+        other.context.close()
         sign_out(page)
 
         email = "barbara@example.com"
@@ -231,12 +258,19 @@ def test_a_portal_link_opens_rooms_and_a_member_switches_accounts(
         overview(page)
         expect(page.get_by_text("Free Plan").first).to_be_visible()
         page.get_by_role("button", name=re.compile("^Account")).click()
-        page.get_by_role("radio", name=re.compile("Acme Ltd")).check()
+        looked_at(page, "account-menu", dark=True)
+        page.get_by_title("Acme Ltd").click()
         expect(page.get_by_text("Pro Plan").first).to_be_visible()
         looked_at(page, "account-switch")
         page.reload()
         expect(page.get_by_text("Pro Plan").first).to_be_visible()
         # Taken out of the account: back to the own one, not signed out.
         assert host.delete(f"/v1/accounts/acme/members/{me['id']}").status_code == 200
-        page.reload()
+        spent = client.get("/v1/subscription/usage", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+        page.get_by_role("button", name="Spend one job").click()
+        expect(page.get_by_text("You are no longer a member of Acme Ltd")).to_be_visible()
+        expect(page.get_by_text(f"You act for {email} now.", exact=False)).to_be_visible()
         expect(page.get_by_text("Free Plan").first).to_be_visible()
+        looked_at(page, "account-lost", dark=True)
+        now = client.get("/v1/subscription/usage", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+        assert now.json()["usage"]["jobs_created"] == spent.json()["usage"]["jobs_created"] == 0

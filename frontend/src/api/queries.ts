@@ -27,15 +27,32 @@ export const usageQuery = queryOptions({
   refetchInterval: LIVE_MS,
 });
 
+const plans = (signal: AbortSignal) => answerOf(api.GET('/v1/subscription/plans', { signal }));
+
+/**
+ * The route is public: to a token that is too old it speaks as to anybody. Then another one is asked, which renews
+ * the token or finds out that the session is over.
+ */
+async function ownPlans(signal: AbortSignal) {
+  const answer = await plans(signal);
+  if (!answer.plans.some(({ offer }) => offer.action === 'sign_up')) return answer;
+  await answerOf(api.GET('/v1/auth/me', { signal }));
+  return plans(signal);
+}
+
 /** Plans on sale, with what the signed-in account can do about each. */
 export const plansQuery = queryOptions({
   queryKey: [...ACCOUNT_DATA, 'plans'],
-  queryFn: ({ signal }) => answerOf(api.GET('/v1/subscription/plans', { signal })),
+  queryFn: ({ signal }) => ownPlans(signal),
   staleTime: SLOW_MS,
 });
 
 /** The same for a visitor, to whom every plan is offered alike. */
-export const publicPlansQuery = queryOptions({ ...plansQuery, queryKey: ['plans'] });
+export const publicPlansQuery = queryOptions({
+  queryKey: ['plans'],
+  queryFn: ({ signal }) => plans(signal),
+  staleTime: SLOW_MS,
+});
 
 export const rateLimitsQuery = queryOptions({
   queryKey: [...ACCOUNT_DATA, 'rate-limits'],

@@ -23,7 +23,7 @@ export function SpendPanel({ reader }: { readonly reader: Reader }) {
     <>
       <p className={classes.lead}>{texts.spend.lead}</p>
       <div>
-        <Button size="md" loading={isPending} disabled={refused !== null} aria-describedby="may-not" onClick={spend}>
+        <Button size="md" loading={isPending} disabled={refused !== null} aria-describedby={refused === null ? undefined : 'may-not'} onClick={spend}>
           {texts.spend.action}
         </Button>
       </div>

@@ -1,7 +1,7 @@
 import { act, screen, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 import { plansQuery } from '../api/queries';
-import { network, open, problem } from '../test/app';
+import { network, open, problem, tokens } from '../test/app';
 import { me } from '../test/me';
 import { plan, pro } from '../test/plans';
 
@@ -27,6 +27,21 @@ describe('the plans of a customer', () => {
     open('/app/plans', 'signed-in');
     expect(await screen.findByText('Applies when your plan ends.')).toBeTruthy();
     expect(screen.queryByText(/^Ask whoever/)).toBeNull();
+  });
+
+  it('are asked for again with a new token where the old one made the reader nobody', async () => {
+    let fresh = false;
+    network({
+      'GET /v1/auth/me': () => (fresh ? [200, me()] : problem(401, 'unauthenticated', 'Sign in.')),
+      'POST /v1/auth/refresh': () => {
+        fresh = true;
+        return [200, tokens];
+      },
+      [PLANS]: () => [200, { plans: fresh ? plans : [plan(), pro()] }],
+    });
+    open('/app/plans', 'signed-in');
+    expect(await screen.findByText('Your plan')).toBeTruthy();
+    expect(screen.queryByRole('link', { name: 'Create an account' })).toBeNull();
   });
 
   it('say where to ask', async () => {

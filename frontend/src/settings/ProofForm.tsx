@@ -76,7 +76,7 @@ export function ProofForm<T>({ kinds, lead, submit: label, prove, onDone, onCanc
         {kinds
           .filter((other) => other !== kind)
           .map((other) => (
-            <Anchor key={other} component="button" type="button" underline="always" onClick={() => choose(other)}>
+            <Anchor key={other} component="button" type="button" ta="start" underline="always" onClick={() => choose(other)}>
               {words.useInstead[other]}
             </Anchor>
           ))}

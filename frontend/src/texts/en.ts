@@ -104,7 +104,7 @@ export const en = {
     done: 'Your address is confirmed. You can sign in now.',
     signIn: 'Sign in',
     failed: 'This link did not confirm an address',
-    failedNext: 'A link works once, within a day, and only the newest one works. If it was opened before, the address may be confirmed already: try to sign in.',
+    failedNext: 'A link works once, within a day. If it was opened before, the address may be confirmed already: try to sign in.',
     resendLead: 'Enter your address to get a new link. Only the newest link works.',
     resend: 'Send a new link',
     resent: (email: string) => `If ${email} belongs to an account that is not confirmed yet, a new link is on its way.`,
