@@ -56,10 +56,18 @@ def parse_span(text: str) -> int:
 
 
 def amount_text(amount: int | None, base: str, display_unit: str | None) -> str:
-    """For people: `100 MB`, `10 job`, `1,500 byte` where MB would need a fraction, `unlimited` for None."""
+    """For people: `100 MB`, `10 jobs`, `1,500 bytes` where MB would need a fraction, `unlimited` for None."""
     if amount is None:
         return "unlimited"
     size = units_of(base).get(display_unit or base, 1)
     if amount % size:
-        return f"{amount:,} {base}"
-    return f"{amount // size:,} {display_unit or base}"
+        return _counted(amount, base)
+    return _counted(amount // size, display_unit or base)
+
+
+def _counted(number: int, unit: str) -> str:
+    """A unit in words has a plural; a symbol such as MB has none."""
+    if number == 1 or unit != unit.lower() or unit.endswith("s"):
+        return f"{number:,} {unit}"
+    ends_in_y = unit.endswith("y") and unit[-2:-1] not in "aeiou"
+    return f"{number:,} {unit[:-1]}ies" if ends_in_y else f"{number:,} {unit}s"

@@ -80,7 +80,7 @@ class TestDiff:
             ("free", "new", 1),
             ("pro", "new", 1),
         ]
-        assert "  quota calls: 100 call a day" in found.lines()
+        assert "  quota calls: 100 calls a day" in found.lines()
         assert "  price pro_month: 19.99 USD a month" in found.lines()
 
     def test_a_change_is_a_new_version_in_words(self) -> None:

@@ -87,6 +87,9 @@ def test_what_is_no_amount(text: str) -> None:
 def test_spans_and_shown_amounts() -> None:
     assert [parse_span(text) for text in ("30s", "1m", "2h", "1d")] == [30, 60, 7_200, 86_400]
     assert amount_text(10**8, "byte", "MB") == "100 MB"
-    assert amount_text(10**8 + 1, "byte", "MB") == "100,000,001 byte"
-    assert amount_text(1_000, "job", None) == "1,000 job"
+    assert amount_text(10**8 + 1, "byte", "MB") == "100,000,001 bytes"
+    assert amount_text(1_000, "job", None) == "1,000 jobs"
+    assert amount_text(1, "job", None) == "1 job"
+    assert amount_text(0, "query", None) == "0 queries"
+    assert amount_text(3_600, "second", "minute") == "60 minutes"
     assert amount_text(None, "byte", "MB") == "unlimited"
