@@ -29,7 +29,7 @@ DEVELOPMENT := .venv/.development-installed
 NODE := .venv/.node-found
 WEB := frontend/node_modules/.installed
 
-.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client references prove clean
+.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client references bench prove clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -77,6 +77,9 @@ client: $(DEVELOPMENT) $(WEB) ## Generates the web app's client from the API
 
 references: $(DEVELOPMENT) ## Writes the references in the documents from the code
 	$(BIN)/python scripts/references.py
+
+bench: $(DEVELOPMENT) ## Measures everything against what it is compared with; half an hour on an idle machine
+	$(BIN)/python -m benchmarks
 
 prove: $(DEVELOPMENT) $(WEB) ## The full-size proofs; takes hours
 	$(BIN)/python -m pytest -m prove

@@ -22,7 +22,7 @@ _PPID, _USER, _SYSTEM = 1, 11, 12  # fields of /proc/PID/stat, counted after the
 _STOP_SECONDS = 15.0
 
 
-class NotStarted(Exception):  # noqa: N818 - it names what happened
+class NotStarted(Exception):
     """A process ended, or stayed silent, before it was ready; the message has the end of its log."""
 
 

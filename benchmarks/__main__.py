@@ -1,0 +1,119 @@
+"""`python -m benchmarks`: measures everything, prints the table, writes `benchmarks/RESULTS.md`.
+
+A full run takes about half an hour and wants a machine that does nothing else. Results of a full run are kept, so that
+`--only` measures one suite anew and leaves the others; `--quick` only shows that everything works, and writes nothing.
+"""
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from benchmarks import figures, http_suite, in_process, machine, over_admission, peer_environment, report
+from benchmarks.database import Cluster
+from benchmarks.figures import Figure, Result, Row
+from benchmarks.http_suite import CONNECTIONS, Comparison, Effort
+from benchmarks.processes import WORK
+from benchmarks.servers import clear_logs
+
+_NOT_QUIET = 0.1
+_ADMISSION_SECONDS, _ADMISSION_QUICK = 12.0, 4.0
+_LOOKUPS, _LOOKUPS_QUICK = 1_000_000, 200_000
+
+Found = tuple[list[Figure], list[Row], list[str]]
+Suite = Callable[[Cluster, bool], Found]
+
+
+def main() -> None:
+    names = suites()
+    options = _options(list(names))
+    wanted = {name: run for name, run in names.items() if not options.only or name in options.only}
+    with _alone(), Cluster.hold() as cluster:
+        clear_logs()
+        kept = {} if options.quick else figures.load()
+        for name, run in wanted.items():
+            print(name, file=sys.stderr, flush=True)
+            busy = machine.others_busy()
+            found, rows, remarks = run(cluster, options.quick)
+            if busy > _NOT_QUIET:
+                remarks = [*remarks, f"Something else used {busy:.1f} cores just before: do not trust these figures."]
+            kept[name] = Result(name, f"{datetime.now(UTC):%Y-%m-%d}", tuple(found), tuple(rows), tuple(remarks))
+            if not options.quick:
+                figures.save(kept)
+        ordered = {name: kept[name] for name in names if name in kept}
+        print(report.table(ordered, CONNECTIONS))
+        if not options.quick:
+            report.RESULTS.write_text(report.document(ordered, _versions(cluster), CONNECTIONS))
+    sys.exit(1 if any(figure.key in _NEVER and figure.value for figure in _figures(ordered)) else 0)
+
+
+def suites() -> dict[str, Suite]:
+    """What can be measured, by name, in the order of the report."""
+    found: dict[str, Suite] = {one.key: _compared(one) for one in http_suite.comparisons()}
+    found["in_process"] = _in_process
+    found["over_admission"] = _over_admission
+    return found
+
+
+_NEVER = ("over_admitted", "over_admitted_killed")
+
+
+def _compared(one: Comparison) -> Suite:
+    def run(cluster: Cluster, is_quick: bool) -> Found:
+        return http_suite.run(cluster, one, Effort.quick() if is_quick else Effort())
+
+    return run
+
+
+def _in_process(cluster: Cluster, is_quick: bool) -> Found:
+    found, remarks = in_process.baseline(calls=_LOOKUPS_QUICK if is_quick else _LOOKUPS)
+    return found, [], remarks
+
+
+def _over_admission(cluster: Cluster, is_quick: bool) -> Found:
+    found, remarks = over_admission.run(cluster, seconds=_ADMISSION_QUICK if is_quick else _ADMISSION_SECONDS)
+    return found, [], remarks
+
+
+def _figures(results: dict[str, Result]) -> Iterator[Figure]:
+    for result in results.values():
+        yield from result.figures
+
+
+def _versions(cluster: Cluster) -> dict[str, str]:
+    return {
+        **machine.described(),
+        "PostgreSQL": cluster.version(),
+        "Valkey": peer_environment.valkey_version(),
+        **machine.packages(),
+        **{f"{name} (compared)": number for name, number in peer_environment.versions().items()},
+    }
+
+
+def _options(names: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round of each; writes nothing")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of: {', '.join(names)}")
+    return parser.parse_args()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two runs at once would measure each other."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    handle = os.open(WORK / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("Another run is at work.")
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+if __name__ == "__main__":
+    main()

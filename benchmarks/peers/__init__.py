@@ -1,0 +1,1 @@
+"""Runs in an environment of its own (`requirements.txt`); imports nothing of the product."""
