@@ -128,7 +128,9 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     app.state.treasury = treasury
     app.state.schema_head = ScriptDirectory.from_config(migrate.config("")).get_current_head()
     install_handlers(app, foreign=UNAVAILABLE, is_unavailable=is_unavailable)
+    # Routes are looked for in this order: first what is called most.
     for router in (
+        usage_routes.router,
         system_routes.router,
         reference.router,
         auth_routes.router,
@@ -136,7 +138,6 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         subscription_routes.router,
         subscription_routes.me_router,
         account_routes.router,
-        usage_routes.router,
         reading_routes.router,
     ):
         app.include_router(router)

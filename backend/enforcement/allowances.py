@@ -18,8 +18,8 @@ from backend.usage.model import Counter, Window
 from backend.usage.settlement import CounterKey, Opening, Spent
 
 SECOND = 1_000_000_000
-# A pool that was not spent from for so long gives back what it has.
-IDLE = SECOND
+# A pool that was not spent from for so long gives back what it has; who needs it before recalls it.
+IDLE = 5 * SECOND
 # One that nobody has asked for so long is forgotten.
 FORGOTTEN = 60 * SECOND
 # How long "there is no allowance to be had" and "it is used up" are believed.

@@ -1,5 +1,6 @@
 """The answer of one request, on its way out: header fields are added, a refusal becomes a problem document."""
 
+import logging
 import time
 from contextvars import Token
 from datetime import datetime
@@ -23,6 +24,7 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 
 log = structlog.get_logger("requests")
+_LOGGER = logging.getLogger("requests")
 
 
 class InternalError(PlatformError):
@@ -109,8 +111,10 @@ class Answer:
         is_quiet = (self.status or 500) < _LOWEST_ERROR and (
             self.passage is not None or not self._scope["path"].startswith("/v1/")
         )
-        write = log.debug if is_quiet else log.info
-        write("request", method=method, path=path, status=self.status, milliseconds=round(seconds * 1_000, 1))
+        level = logging.DEBUG if is_quiet else logging.INFO
+        if _LOGGER.isEnabledFor(level):
+            fields = {"method": method, "path": path, "status": self.status, "milliseconds": round(seconds * 1_000, 1)}
+            log.log(level, "request", **fields)
 
     def _with_fields(self, given: Any) -> list[tuple[bytes, bytes]]:
         headers = list(given)

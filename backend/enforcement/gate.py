@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from feature_platform.core.decision import Decision
+from feature_platform.core.decision import Decision, remaining_of
 from feature_platform.core.gcra import RateLimit, Verdict
 
 from backend.auth.principal import Principal
 from backend.enforcement.allowances import BELIEVED, Lot, Pool
-from backend.enforcement.decide import Refused, ask, granted, refused
+from backend.enforcement.decide import Refused, ask, refused
 from backend.enforcement.engine import Caller, Engine, Outcome
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.passes import Pass, Passes
@@ -163,8 +163,18 @@ def minute_of(now: datetime) -> int:
 
 def shown(pool: Pool, entitlements: Entitlements) -> Decision:
     """A spend from memory, in words."""
-    wish = ask(entitlements, meter=pool.counter.meter, amount=1)
-    return granted(entitlements, wish.cost, pool.shown(), used=0, held=0)
+    counter = pool.shown()
+    return Decision(
+        allowed=True,
+        code="allowed",
+        meter=counter.meter,
+        limit=pool.limit,
+        used=counter.used,
+        held=counter.held,
+        remaining=remaining_of(pool.limit, counter.used, counter.held, counter.forfeited),
+        resets_at=counter.window.end,
+        plan=entitlements.terms.name,
+    )
 
 
 def _note_exhaustion(pool: Pool, outcome: Outcome) -> None:

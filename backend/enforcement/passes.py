@@ -1,8 +1,8 @@
 """Verified credentials and accounts, remembered for less than a second since the database last confirmed them.
 
 Every change that matters (plan, override, key, session, role, status) raises the account's version in its own
-transaction. The versions of the accounts in use are read again four times a second; what has changed, or could not
-be confirmed for three quarters of a second, is not used: the request then reads everything anew.
+transaction. The versions of the accounts in use are read again four times a second; what has changed, or was not
+confirmed in the last nine tenths of a second, is not used: the request then reads everything anew.
 """
 
 import hashlib
@@ -16,12 +16,14 @@ from backend.catalog.service import Catalogs
 from backend.core.ids import AccountId
 from backend.db.session import ReadSession
 from backend.enforcement.allowances import Lot
+from backend.enforcement.journal import boot_nanoseconds
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.lifecycle import next_due_at
 
 # Nanoseconds for which a confirmation counts, from before it was asked for.
-FRESH = 750_000_000
-# What was not used for so long is forgotten.
+FRESH = 900_000_000
+# What was not used for so long is not confirmed any more, and after a minute forgotten.
+_WATCHED = 10_000_000_000
 _FORGOTTEN = 60_000_000_000
 _MOST_SEATS = 200_000
 
@@ -108,10 +110,12 @@ class Passes:
         return found
 
     def watched(self) -> Sequence[AccountId]:
-        """The accounts in use since this was last asked."""
-        self._watched = [seat for seat in self._seats.values() if seat.is_used]
-        for seat in self._watched:
-            seat.is_used = False
+        """The accounts in use."""
+        now = boot_nanoseconds()
+        for seat in self._seats.values():
+            if seat.is_used:
+                seat.is_used, seat.used_at = False, now
+        self._watched = [seat for seat in self._seats.values() if now - seat.used_at < _WATCHED]
         return [seat.entitlements.account.id for seat in self._watched]
 
     async def confirm(self, session: ReadSession, versions: dict[AccountId, int], *, asked_at: int) -> None:
@@ -121,7 +125,6 @@ class Passes:
             account = seat.entitlements.account
             if versions.get(account.id) == account.version and seat.entitlements.catalog is catalog:
                 seat.fresh_until = max(seat.fresh_until, asked_at + FRESH)
-                seat.used_at = asked_at
             elif seat.fresh_until <= asked_at + FRESH:  # not one that was read again in the meantime
                 seat.fresh_until = 0
                 self._forget(account.id)

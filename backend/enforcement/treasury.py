@@ -27,6 +27,7 @@ from backend.usage.leftovers import forfeit_one, forget
 from backend.usage.settlement import CounterKey
 
 INTERVAL = 0.25
+_LEAST_PAUSE = 0.02
 # The lease ends here a second before it ends in the database.
 _LEASE = int((settlement.LEASE.total_seconds() - 1) * 1_000_000_000)
 # Others' leases and journals are looked at so often.
@@ -118,10 +119,12 @@ class Treasury:
     async def _run(self) -> None:
         cared_at = float("-inf")
         loop = asyncio.get_running_loop()
+        due = loop.time()
         while not self._stopping:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INTERVAL):
+                async with asyncio.timeout(max(_LEAST_PAUSE, due - loop.time())):
                     await self._wake.wait()
+            due = loop.time() + INTERVAL
             self._wake.clear()
             done, self._next = self._next, loop.create_future()
             assert done is not None

@@ -12,9 +12,7 @@ class Meter(Base):
     __tablename__ = "meters"
     __table_args__ = (
         CheckConstraint("kind IN ('counter', 'gauge')", name="kind"),
-        CheckConstraint(
-            "durability = 'strict' OR (durability = 'allowance' AND kind = 'counter')", name="durability"
-        ),
+        CheckConstraint("durability = 'strict' OR (durability = 'allowance' AND kind = 'counter')", name="durability"),
     )
 
     key: Mapped[str] = mapped_column(primary_key=True)

@@ -300,6 +300,7 @@ async def test_the_hundred_and_first_call_of_a_day_is_402(
     assert '"api_calls";r=0;t=43200' in refused.headers["ratelimit"]
     clock.set(midnight)
     assert (await client.get("/v1/ping", headers=who.headers)).status_code == 200
+    assert (await client.get("/v1/subscription/usage", headers=who.headers)).json()["usage"]["api_calls"] == 101
     assert await spent(database, who, "api_calls") == (101, 101)
 
 
