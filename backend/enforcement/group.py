@@ -7,7 +7,7 @@ they are written and committed at once. A batch that fails fails those that wait
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -120,11 +120,10 @@ class GroupCommit:
     async def _round(self, batch: list[Wish]) -> list[Wish]:
         """One transaction; those that have to be decided anew come back."""
         wishes, twins = _without_twins(batch)
-        connection = await self._ready()
         wanted: dict[CounterOf, Window] = {wish.key: wish.ask.cost.window for wish in wishes}
         digests = [wish.identity.digest for wish in wishes if wish.identity]
+        connection, locked = await self._lock(wanted, digests)
         async with connection.transaction():
-            locked = await connection.lock(wanted, digests)
             decided = _decide(wishes, locked)
             if not decided.items:
                 await connection.undo()
@@ -136,6 +135,22 @@ class GroupCommit:
                     raise
                 counted = await self._counted_after_all(locked.transaction, decided, error)
         return [*decided.settle(counted), *_settle_twins(twins)]
+
+    async def _lock(
+        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes]
+    ) -> tuple[BatchConnection, Locked]:
+        """Once more on a new connection where the old one turns out to have died: nothing was written yet."""
+        was_open = self._connection is not None
+        connection = await self._ready()
+        try:
+            async with connection.transaction():
+                return connection, await connection.lock(wanted, digests)
+        except psycopg.OperationalError:
+            if not was_open or not connection.is_broken:
+                raise
+        connection = await self._ready()
+        async with connection.transaction():
+            return connection, await connection.lock(wanted, digests)
 
     async def _counted_after_all(self, transaction: str, decided: "_Decided", error: psycopg.Error) -> set[UUID]:
         """The connection broke at the commit: the server knows what became of it. Raises OutcomeUnknown."""

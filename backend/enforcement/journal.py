@@ -114,7 +114,6 @@ class Journal:
             size = HEADER_BYTES + records * RECORD_BYTES
             os.posix_fallocate(file, 0, size)  # a map of a sparse file dies by a signal when the disk is full
             os.pwrite(file, _header(journal_id, records), 0)
-            os.fsync(file)
             memory = mmap.mmap(file, size)
             draft.rename(path)
         except BaseException:

@@ -27,10 +27,11 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether requests may be sent here; `reasons` say why not."""
+    """Whether requests may be sent here; `reasons` say why not, `notes` what works less well than it should."""
 
     ready: bool
     reasons: list[str]
+    notes: list[str] = []
 
 
 @router.get("/health")
@@ -49,7 +50,8 @@ async def healthz(request: Request, settings: CurrentSettings) -> Health:
 async def readyz(request: Request, database: CurrentDatabase, settings: CurrentSettings) -> JSONResponse:
     """Whether the database answers, is migrated, and keeps what it acknowledges."""
     reasons = await reasons_against(database, settings, head=request.app.state.schema_head)
-    found = Readiness(ready=not reasons, reasons=reasons)
+    problem: str | None = request.app.state.treasury.problem
+    found = Readiness(ready=not reasons, reasons=reasons, notes=[problem] if problem else [])
     return JSONResponse(found.model_dump(), status_code=503 if reasons else 200)
 
 

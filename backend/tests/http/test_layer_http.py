@@ -291,6 +291,8 @@ async def test_a_plan_without_the_feature_is_refused_by_name(
                 FROM subscription_plans p WHERE p.id = v.plan_id AND p.name = 'free'
             """)
         )
+        await connection.execute(text("SELECT set_config('feature.scope', 'system', true)"))
+        await connection.execute(text("UPDATE catalog_state SET applied_at = clock_timestamp()"))
     found = problem(await client.get("/v1/ping", headers=who.headers), 403, "feature_not_in_plan")
     assert [fix["plan"] for fix in found["fixes"]] == ["pro"]
 
@@ -324,7 +326,7 @@ async def test_the_system_answers_about_itself(client: httpx.AsyncClient) -> Non
         answer = await client.get(path)
         assert answer.status_code == 200
         assert answer.json()["status"] == "ok"
-    assert (await client.get("/readyz")).json() == {"ready": True, "reasons": []}
+    assert (await client.get("/readyz")).json() == {"ready": True, "reasons": [], "notes": []}
     assert "<title>" in (await client.get("/docs")).text
     document = (await client.get("/openapi.json")).json()
     assert document["openapi"].startswith("3.")

@@ -1556,13 +1556,18 @@ export interface components {
         };
         /**
          * Readiness
-         * @description Whether requests may be sent here; `reasons` say why not.
+         * @description Whether requests may be sent here; `reasons` say why not, `notes` what works less well than it should.
          */
         Readiness: {
             /** Ready */
             ready: boolean;
             /** Reasons */
             reasons: string[];
+            /**
+             * Notes
+             * @default []
+             */
+            notes: string[];
         };
         /**
          * RecoveryBody
