@@ -243,7 +243,7 @@ async def test_a_round_whose_end_was_not_heard_of_is_counted_once(
     def lost(self: settling.Round, *arguments: object) -> None:
         if next(failures, False):
             raise ConnectionError("the answer to COMMIT was lost")
-        finish(self, *arguments)  # type: ignore[arg-type] - handed on as it came
+        finish(self, *arguments)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr(settling.Round, "finish", lost)
     for _ in range(3):
