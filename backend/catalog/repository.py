@@ -33,6 +33,8 @@ from backend.db.models import CatalogState, Meter, PlanPrice, PlanQuota, PlanVer
 from backend.db.session import ReadSession, SystemSession
 
 # Held by whoever applies plans; any number that nobody else locks.
+# Which catalog is in force, in one row; also for those who speak to the driver themselves.
+READ_KEY = "SELECT document_hash, applied_at, default_plan_id FROM catalog_state"
 _LOCK = text("SELECT pg_advisory_xact_lock(7306110216)")
 
 # A subscription whose time has passed is not live any more, although no sweep has written that down yet.
@@ -98,9 +100,8 @@ async def lock(session: SystemSession) -> None:
 
 async def read_key(session: ReadSession) -> StateKey | None:
     """Which catalog is in force; None when none was ever applied."""
-    columns = select(CatalogState.document_hash, CatalogState.applied_at, CatalogState.default_plan_id)
-    row = (await session.execute(columns)).one_or_none()
-    return None if row is None else StateKey(row.document_hash, row.applied_at, row.default_plan_id)
+    row = (await session.execute(text(READ_KEY))).one_or_none()
+    return None if row is None else StateKey(*row)
 
 
 async def read_state(session: ReadSession) -> State | None:

@@ -121,6 +121,10 @@ class Catalogs:
                 self._current = (key, catalog)
                 return catalog
 
+    def remembered(self, key: StateKey | None) -> Catalog | None:
+        """The catalog of a key, if it is the one that was read last."""
+        return self._current[1] if self._current is not None and self._current[0] == key else None
+
     async def terms(self, session: ReadSession, version_id: UUID) -> PlanTerms:
         """What one version grants. Raises LookupError for an id that none has."""
         found = self._terms.get(version_id)

@@ -10,11 +10,12 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from uvicorn.supervisors import ChangeReload, Multiprocess
+from uvicorn.supervisors import ChangeReload
 
 from backend.cli.database import held
 from backend.cli.output import CommandError
 from backend.cli.ports import describe_users
+from backend.cli.workers import Workers
 from backend.core.settings import Settings, get_settings
 
 APPLICATION = "backend.app:create_app"
@@ -85,7 +86,7 @@ def _run(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=sockets).run()
     elif config.workers > 1:
-        Multiprocess(config, sockets=sockets).run()
+        Workers(config, sockets).run()
     else:
         server.run(sockets=sockets)
         if not server.started:

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -25,12 +27,6 @@ _BEGIN = text(
 _BEGIN_READ = text(
     "SELECT set_config('role', 'feature_app', true), set_config('feature.scope', :scope, true),"
     " set_config('feature.account_id', :account, true), set_config('transaction_read_only', 'on', true)"
-)
-
-# The same for whoever speaks to the driver itself.
-SCOPE_SYSTEM = (
-    "SELECT set_config('role', 'feature_app', true), set_config('feature.scope', 'system', true),"
-    " set_config('feature.account_id', '', true)"
 )
 
 
@@ -113,6 +109,14 @@ def async_url(url: str) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql", "postgresql+psycopg"} else url
 
 
+async def driver(session: ReadSession) -> AsyncConnection[TupleRow]:
+    """The driver's own connection beneath a session, for statements that are shared with `Wire`."""
+    raw = await (await session.connection()).get_raw_connection()
+    connection = raw.driver_connection
+    assert isinstance(connection, AsyncConnection)
+    return connection
+
+
 def driver_url(url: str) -> str:
     """The address as libpq reads it."""
     return "postgresql://" + url.partition("://")[2]
@@ -127,6 +131,8 @@ def is_unavailable(error: BaseException) -> bool:
     """Whether a driver error comes from the connection, a timeout or a shutdown rather than from the statement."""
     if isinstance(error, PoolTimeout | OSError):
         return True
+    if isinstance(error, psycopg.Error):
+        return is_driver_unavailable(error)
     if not isinstance(error, DBAPIError):
         return False
     if error.connection_invalidated:

@@ -39,6 +39,7 @@ class Pool:
         "filled_at",
         "free",
         "has_recalled",
+        "is_open",
         "is_wanted",
         "key",
         "left",
@@ -78,7 +79,7 @@ class Pool:
         self.clock_offset = entitlements.account.clock_offset
         self.limit = entitlements.quota(self.counter.meter).limit
         self.tail_until = self.exhausted_until = 0
-        self.has_recalled = False
+        self.has_recalled = self.is_open = False
 
     def is_older_than(self, entitlements: Entitlements) -> bool:
         """Whether these are later terms, or the same in another period."""
@@ -97,6 +98,7 @@ class Pool:
         self.filled_at = self.quiet_since = now
         self.tail_until = now + BELIEVED if grant.is_tail else 0
         self.is_wanted = False
+        self.is_open = True
 
     @property
     def unbatched(self) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from backend.core.metrics import TAKEN_OVER
-from backend.db.session import Database, SystemSession
+from backend.db.session import Database, SystemSession, driver
 from backend.enforcement.allowances import spent_of
 from backend.enforcement.journal import LeftJournal, Place, left_journals
 from backend.usage.leftovers import is_lease_over, settle_left
@@ -40,7 +40,7 @@ async def _settle(session: SystemSession, journal: LeftJournal) -> bool:
     """False: its owner may still be alive elsewhere, so it is left alone."""
     if not journal.is_of_this_boot and not await is_lease_over(session, journal.id):
         return False
-    fence = await lock_journal(session, journal.id)
+    fence = await lock_journal(await driver(session), journal.id)
     if fence is None:  # it never held anything, or has been settled and only its file was left
         return True
     sums: dict[tuple[Place, int], int] = defaultdict(int)

@@ -6,15 +6,15 @@ confirmed in the last nine tenths of a second, is not used: the request then rea
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from feature_platform.core.gcra import RateLimit
 
 from backend.auth.principal import Principal
+from backend.catalog.repository import StateKey
 from backend.catalog.service import Catalogs
 from backend.core.ids import AccountId
-from backend.db.session import ReadSession
 from backend.enforcement.allowances import Lot
 from backend.enforcement.journal import boot_nanoseconds
 from backend.subscription.entitlements import Entitlements
@@ -65,6 +65,7 @@ class Passes:
         self._catalogs = catalogs
         self._passes: dict[bytes, Pass] = {}
         self._seats: dict[AccountId, Seat] = {}
+        self._in_use: dict[AccountId, Seat] = {}
         self._watched: list[Seat] = []
 
     def __len__(self) -> int:
@@ -102,6 +103,7 @@ class Passes:
             seat.entitlements = entitlements
             seat.fresh_until = max(seat.fresh_until, asked_at + FRESH)
             seat.is_used = True
+        self._in_use[account_id] = seat
         ends = _ends(entitlements)
         found = Pass(principal, seat, bucket, rate, min(ends, principal.good_until or ends))
         if name not in self._passes:
@@ -110,20 +112,22 @@ class Passes:
         return found
 
     def watched(self) -> Sequence[AccountId]:
-        """The accounts in use."""
+        """The accounts in use. Others need not be looked at: what is not confirmed is read anew before it is used."""
         now = boot_nanoseconds()
-        for seat in self._seats.values():
+        for account_id, seat in list(self._in_use.items()):
             if seat.is_used:
                 seat.is_used, seat.used_at = False, now
-        self._watched = [seat for seat in self._seats.values() if now - seat.used_at < _WATCHED]
+            elif now - seat.used_at >= _WATCHED:
+                del self._in_use[account_id]
+        self._watched = list(self._in_use.values())
         return [seat.entitlements.account.id for seat in self._watched]
 
-    async def confirm(self, session: ReadSession, versions: dict[AccountId, int], *, asked_at: int) -> None:
+    def confirm(self, versions: Mapping[AccountId, int], catalog: StateKey | None, *, asked_at: int) -> None:
         """Keeps what is as it was; forgets what has changed, and what nobody has used for a minute."""
-        catalog = await self._catalogs.current(session)
+        remembered = self._catalogs.remembered(catalog)
         for seat in self._watched:
             account = seat.entitlements.account
-            if versions.get(account.id) == account.version and seat.entitlements.catalog is catalog:
+            if versions.get(account.id) == account.version and seat.entitlements.catalog is remembered:
                 seat.fresh_until = max(seat.fresh_until, asked_at + FRESH)
             elif seat.fresh_until <= asked_at + FRESH:  # not one that was read again in the meantime
                 seat.fresh_until = 0
@@ -134,6 +138,7 @@ class Passes:
     def _forget(self, account_id: AccountId) -> None:
         seat = self._seats.pop(account_id, None)
         if seat is not None:
+            self._in_use.pop(account_id, None)
             for name in seat.passes:
                 self._passes.pop(name, None)
 

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection
 
-from backend.db.session import Database, driver_url
+from backend.db.session import Database, driver
+from backend.db.wire import connect
 from backend.enforcement.journal import boot_nanoseconds
 from backend.usage import settlement
 from backend.usage.settlement import CHANNEL, CounterKey, read_recall
@@ -62,9 +62,10 @@ class Recalls:
             async with asyncio.timeout(PATIENCE):
                 await self._give_back(key)
                 async with self._database.system() as session:
-                    if not await settlement.units_out(session, key):
+                    on = await driver(session)
+                    if not await settlement.units_out(on, key):
                         return
-                    await settlement.recall(session, key)
+                    await settlement.recall(on, [key])
                 await self._until_back(key)
         except TimeoutError:
             return
@@ -78,7 +79,7 @@ class Recalls:
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             async with self._database.read(key[0]) as session:
-                if not await settlement.units_out(session, key):
+                if not await settlement.units_out(await driver(session), key):
                     return
 
     async def _listen(self) -> None:
@@ -89,10 +90,7 @@ class Recalls:
             await asyncio.sleep(_PAUSE_AFTER_FAILURE)
 
     async def _hear(self) -> None:
-        connection = await AsyncConnection.connect(
-            driver_url(self._database.url), autocommit=True, connect_timeout=5, application_name="feature-platform"
-        )
-        async with connection:
+        async with await connect(self._database.url) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             async for notice in connection.notifies():
                 with contextlib.suppress(ValueError):

@@ -1,15 +1,15 @@
 """One round of a journal: what it spent is counted, what it gives back is free, what it wants is set aside."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from feature_platform.core.allowance import Grant, grant
 
-from backend.db.session import SystemSession
+from backend.core.ids import AccountId
 from backend.enforcement.allowances import Allowances, Batch, Pool
-from backend.usage import settlement
 from backend.usage.model import Counter
+from backend.usage.rounds import InForce, RoundConnection
 from backend.usage.settlement import Change, CounterKey
 
 
@@ -24,10 +24,25 @@ class Round:
     number: int
     batch: Batch
     wanting: list[Pool]
+    holders: int
+    """How many processes may hold allowances, this one included."""
     is_unsure: bool
     """The database may hold more for this process than the process knows of."""
     from_forfeited: bool
     filled: list[tuple[Pool, Grant, Counter]] = field(default_factory=list)
+    recalling: list[Pool] = field(default_factory=list)
+    """Of which the tail begins: whoever holds something of them gives it back. Asked for once by each process."""
+
+    def grant(self, counters: Mapping[CounterKey, Counter], versions: Mapping[AccountId, int], now: int) -> None:
+        """What each pool gets under the limit in force. Terms that have changed get nothing."""
+        for pool in self.wanting:
+            counter = counters[pool.key]
+            given = Grant(0, 0, is_tail=False)
+            if versions.get(pool.key[0]) == pool.version:
+                given = grant(limit=pool.limit, taken=counter.taken, wish=pool.next_wish(now), holders=self.holders)
+            self.filled.append((pool, given, replace(counter, held=counter.held + given.amount)))
+            if given.is_tail and counter.held and not pool.has_recalled:
+                self.recalling.append(pool)
 
     def finish(self, allowances: Allowances, now: int) -> None:
         """It has committed."""
@@ -35,6 +50,8 @@ class Round:
         allowances.journal.settled = self.batch.position
         for pool, amount, counter in self.filled:
             pool.fill(amount, counter, now)
+        for pool in self.recalling:
+            pool.has_recalled = True
 
     def fail(self, allowances: Allowances) -> None:
         """It may have committed or not; the wishes are asked for again."""
@@ -42,15 +59,13 @@ class Round:
             allowances.want(pool)
 
 
-async def begin(session: SystemSession, allowances: Allowances, last: Round | None, *, now: int) -> Round:
+async def begin(wire: RoundConnection, allowances: Allowances, last: Round | None, *, now: int) -> Round:
     """Locks the journal and takes what is to be settled: from here on it is this round's, whatever becomes of it.
 
     `last` is a round of which it is open whether it has committed. `now` is of the boot clock. Raises JournalLost.
     """
     journal = allowances.journal
-    if not journal.is_begun:
-        await settlement.begin_journal(session, journal.id)
-    fence = await settlement.lock_journal(session, journal.id)
+    fence, holders = await wire.begin(journal.id, is_new=not journal.is_begun)
     if fence is None:
         raise JournalLost
     if fence.is_expired:  # what is in the pools is forfeited in the database; given back, it is free again
@@ -60,39 +75,52 @@ async def begin(session: SystemSession, allowances: Allowances, last: Round | No
     if last is not None and not has_committed:
         last.batch.add(batch)
         batch = last.batch
-    is_unsure = has_committed or fence.is_expired
-    return Round(fence.round + 1, batch, allowances.take_wanting(), is_unsure, fence.is_expired)
+    return Round(
+        number=fence.round + 1,
+        batch=batch,
+        wanting=allowances.take_wanting(),
+        holders=holders,
+        is_unsure=has_committed or fence.is_expired,
+        from_forfeited=fence.is_expired,
+    )
 
 
-async def settle(session: SystemSession, allowances: Allowances, found: Round, *, now: int) -> None:
-    """Writes a round that has begun, in the same transaction."""
+async def settle(
+    wire: RoundConnection, allowances: Allowances, found: Round, watched: Sequence[AccountId], *, now: int
+) -> InForce:
+    """Writes and commits a round that has begun. Returns what is in force for the watched accounts."""
     batch, journal = found.batch, allowances.journal
-    await settlement.open_counters(session, [pool.opening for pool in found.wanting])
-    surplus = await _surplus(session, allowances, batch) if found.is_unsure else {}
+    surplus = await _surplus(wire, allowances, batch) if found.is_unsure else {}
     changes = _changes(batch, surplus)
     keys = sorted({*changes, *(pool.key for pool in found.wanting)})
-    counters = await settlement.lock_counters_of_all(session, keys)
+    openings = [pool.opening for pool in found.wanting if not pool.is_open]
+    accounts = {*watched, *(pool.key[0] for pool in found.wanting)}
+    counters, in_force = await wire.lock(keys, openings, accounts)
     for key, change in changes.items():
         counters[key] = _after(counters[key], change, from_forfeited=found.from_forfeited)
-    found.filled = await _grants(session, found.wanting, counters, now)
+    found.grant(counters, in_force.versions, now)
     for pool, given, _ in found.filled:
         change = changes.get(pool.key) or Change(pool.key)
         changes[pool.key] = replace(change, granted=given.amount)
-    moved = [changes[key] for key in sorted(changes) if changes[key].moves]
-    await settlement.apply(
-        session, journal.id, changes=moved, spends=batch.settled(), from_forfeited=found.from_forfeited
+    await wire.write(
+        journal.id,
+        position=batch.position,
+        changes=[changes[key] for key in sorted(changes) if changes[key].moves],
+        spends=batch.settled(),
+        from_forfeited=found.from_forfeited,
+        recalls=[pool.key for pool in found.recalling],
     )
-    await settlement.advance_journal(session, journal.id, position=batch.position)
+    return in_force
 
 
-async def _surplus(session: SystemSession, allowances: Allowances, batch: Batch) -> dict[CounterKey, int]:
+async def _surplus(wire: RoundConnection, allowances: Allowances, batch: Batch) -> dict[CounterKey, int]:
     """What the database knows to be held and nobody here does: the end of the round that set it aside was lost."""
     known: dict[CounterKey, int] = defaultdict(int, batch.returns)
     for spent in batch.settled():
         known[spent.key] += spent.amount
     for pool in allowances.pools.values():
         known[pool.key] += pool.left + pool.unbatched
-    held = await settlement.held_by(session, allowances.journal.id)
+    held = await wire.held_by(allowances.journal.id)
     return {key: amount - known[key] for key, amount in held.items() if amount > known[key]}
 
 
@@ -111,30 +139,3 @@ def _after(counter: Counter, change: Change, *, from_forfeited: bool) -> Counter
     if from_forfeited:
         return replace(counter, used=counter.used + change.spent, forfeited=counter.forfeited - taken)
     return replace(counter, used=counter.used + change.spent, held=counter.held - taken)
-
-
-async def _grants(
-    session: SystemSession, wanting: Sequence[Pool], counters: dict[CounterKey, Counter], now: int
-) -> list[tuple[Pool, Grant, Counter]]:
-    """What each pool gets under the limit in force, and its counter with that. Terms that have changed get nothing."""
-    if not wanting:
-        return []
-    holders = await settlement.count_holders(session)
-    versions = await settlement.read_versions(session, sorted({pool.key[0] for pool in wanting}))
-    found = []
-    for pool in wanting:
-        counter = counters[pool.key]
-        given = Grant(0, 0, is_tail=False)
-        if versions.get(pool.key[0]) == pool.version:
-            given = grant(limit=pool.limit, taken=counter.taken, wish=pool.next_wish(now), holders=holders)
-        found.append((pool, given, replace(counter, held=counter.held + given.amount)))
-        if given.is_tail:
-            await _recall(session, pool, counter)
-    return found
-
-
-async def _recall(session: SystemSession, pool: Pool, counter: Counter) -> None:
-    """The tail begins: whoever holds something of this counter gives it back. Asked for once by each process."""
-    if counter.held and not pool.has_recalled:
-        pool.has_recalled = True
-        await settlement.recall(session, pool.key)

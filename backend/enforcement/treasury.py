@@ -1,35 +1,40 @@
 """Where memory meets the database: one transaction a round settles spends, fills pools, and confirms what is known.
 
-A round runs every 250 ms, and at once when somebody waits for it. It locks the journal's row first, so this process
-and whoever takes its journal over cannot both count a record; a round whose end was not heard of is found out by the
-next. What a process holds is its own for ten seconds from the last round, by the clock that nobody sets.
+A round runs every 250 ms while anything is held or anybody calls, and at once when somebody waits for it. It locks the
+journal's row first, so this process and whoever takes its journal over cannot both count a record; a round whose end
+was not heard of is found out by the next. What a process holds is its own for ten seconds from the last round, by the
+clock that nobody sets.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import psycopg
 import structlog
 
+from backend.catalog.repository import StateKey
 from backend.core.errors import Unavailable
 from backend.core.ids import AccountId
 from backend.core.metrics import FORFEITED, ROUNDS
-from backend.db.session import Database, ReadSession, is_unavailable
+from backend.db.session import Database, is_unavailable
 from backend.enforcement.allowances import Allowances
 from backend.enforcement.heirs import take_over
 from backend.enforcement.journal import Journal, boot_nanoseconds
 from backend.enforcement.recalls import Recalls
 from backend.enforcement.settling import JournalLost, Round, begin, settle
-from backend.usage import settlement
 from backend.usage.leftovers import forfeit_one, forget
-from backend.usage.settlement import CounterKey
+from backend.usage.rounds import InForce, RoundConnection
+from backend.usage.settlement import LEASE, CounterKey
 
 INTERVAL = 0.25
+# Where nothing is held and nobody calls.
+IDLE_INTERVAL = 1.0
 _LEAST_PAUSE = 0.02
 # The lease ends here a second before it ends in the database.
-_LEASE = int((settlement.LEASE.total_seconds() - 1) * 1_000_000_000)
+_LEASE = int((LEASE.total_seconds() - 1) * 1_000_000_000)
 # Others' leases and journals are looked at so often.
 _CARE = 2.0
 _PAUSE_AFTER_FAILURE = 0.1
@@ -42,8 +47,8 @@ class Watcher(Protocol):
 
     def watched(self) -> Sequence[AccountId]: ...
 
-    async def confirm(self, session: ReadSession, versions: dict[AccountId, int], *, asked_at: int) -> None:
-        """`asked_at`: nanoseconds of the boot clock before the versions were read."""
+    def confirm(self, versions: Mapping[AccountId, int], catalog: StateKey | None, *, asked_at: int) -> None:
+        """`asked_at`: nanoseconds of the boot clock before these were read."""
 
 
 class Treasury:
@@ -58,6 +63,8 @@ class Treasury:
         self._open_round: Round | None = None
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self._wire: RoundConnection | None = None
+        self._is_busy = False
         self.allowances: Allowances | None = None
         self.recalls = Recalls(database, self.give_back)
         self.problem: str | None = None
@@ -78,16 +85,20 @@ class Treasury:
         self._wake.set()
         if self._task is not None:
             await asyncio.wait([self._task])
-        if self.allowances is None:
-            return
+        if self.allowances is not None:
+            await self._close(self.allowances)
+        if self._wire is not None:
+            await self._wire.close()
+
+    async def _close(self, allowances: Allowances) -> None:
         is_settled = False
         with contextlib.suppress(Exception):
-            self.allowances.give_back(list(self.allowances.pools.values()))
+            allowances.give_back(list(allowances.pools.values()))
             await self._do_round()
             async with self._database.system() as session:
-                await forget(session, self.allowances.journal.id)
+                await forget(session, allowances.journal.id)
             is_settled = True
-        self.allowances.journal.close(remove=is_settled)
+        allowances.journal.close(remove=is_settled)
 
     async def round(self) -> None:
         """Waits for a round that begins after this call. Raises Unavailable."""
@@ -124,7 +135,7 @@ class Treasury:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(_LEAST_PAUSE, due - loop.time())):
                     await self._wake.wait()
-            due = loop.time() + INTERVAL
+            due = loop.time() + (INTERVAL if self._is_busy else IDLE_INTERVAL)
             self._wake.clear()
             done, self._next = self._next, loop.create_future()
             assert done is not None
@@ -160,26 +171,50 @@ class Treasury:
             self.allowances = None
 
     async def _do_round(self) -> None:
-        began = boot_nanoseconds()
-        watched = self._watcher.watched()
-        allowances, found = self.allowances, None
+        """Once more on a new connection where the old one turns out to have died."""
         try:
-            async with self._database.system() as session:
-                if allowances is not None:
-                    found = await begin(session, allowances, self._open_round, now=began)
-                    self._open_round = found
-                    await settle(session, allowances, found, now=began)
-                versions = await settlement.read_versions(session, watched)
-                await self._watcher.confirm(session, versions, asked_at=began)
+            await self._attempt()
+        except psycopg.OperationalError:
+            if self._wire is None or not self._wire.is_broken:
+                raise
+            await self._attempt()
+
+    async def _attempt(self) -> None:
+        began = boot_nanoseconds()
+        watched, wire = self._watcher.watched(), await self._ready()
+        self._is_busy = bool(watched or (self.allowances and self.allowances.pools))
+        if self.allowances is None:
+            async with wire.transaction():
+                in_force = await wire.look(watched)
+        else:
+            in_force = await self._settle(wire, self.allowances, watched, began)
+        self._watcher.confirm(in_force.versions, in_force.catalog, asked_at=began)
+        ROUNDS.labels("done").inc()
+
+    async def _settle(
+        self, wire: RoundConnection, allowances: Allowances, watched: Sequence[AccountId], began: int
+    ) -> InForce:
+        found = None
+        try:
+            async with wire.transaction():
+                found = self._open_round = await begin(wire, allowances, self._open_round, now=began)
+                in_force = await settle(wire, allowances, found, watched, now=began)
         except BaseException:
-            if found is not None and allowances is not None:
+            if found is not None:
                 found.fail(allowances)
             raise
-        if found is not None and allowances is not None:
-            allowances.lease_until = began + _LEASE
-            found.finish(allowances, boot_nanoseconds())
-            self._open_round = None
-        ROUNDS.labels("done").inc()
+        allowances.lease_until = began + _LEASE
+        found.finish(allowances, boot_nanoseconds())
+        self._open_round = None
+        return in_force
+
+    async def _ready(self) -> RoundConnection:
+        if self._wire is None or self._wire.is_broken:
+            if self._wire is not None:
+                await self._wire.close()
+            self._wire = None
+            self._wire = await RoundConnection.open(self._database.url)
+        return self._wire
 
     async def _care(self) -> None:
         """Looks after what dead processes left."""
@@ -190,8 +225,7 @@ class Treasury:
         if self.allowances is None:
             await self._open()
         else:
-            async with self._database.system() as session:
-                await settlement.tidy(session, self.allowances.journal.id)
+            await (await self._ready()).tidy(self.allowances.journal.id)
 
     async def _open(self) -> None:
         """Begins a journal; where the disk has no room for one, every meter is strict."""
@@ -207,8 +241,7 @@ class Treasury:
 
     async def _its_folder(self) -> Path:
         """Journals lie beside those of the same database: nobody else can say what is settled of them."""
-        async with self._database.read() as session:
-            return self._folder / await settlement.database_name(session)
+        return self._folder / await (await self._ready()).database_name()
 
 
 def _unavailable() -> Unavailable:

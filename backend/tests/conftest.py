@@ -5,8 +5,10 @@ The server is the embedded one, in a folder of its own, or the one that DATABASE
 
 import asyncio
 import contextlib
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -38,6 +40,13 @@ _END_CONNECTIONS = (
 )
 _RUNS = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE %s AND pid <> %s"
 _OURS = "SELECT datname FROM pg_database WHERE datname LIKE %s"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that kill, stop or race whole servers run one after the other: each needs the machine to be its own."""
+    for item in items:
+        if item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.xdist_group("faults"))
 
 
 class Databases:
@@ -115,6 +124,32 @@ class Databases:
         self._connection.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))
 
 
+class Supply:
+    """Copies of the template for one worker, one ahead: while a test has one, the next is made, the last dropped."""
+
+    def __init__(self, databases: Databases, name: str) -> None:
+        self._databases = databases
+        self._names = (f"{name}_{number}" for number in itertools.count())
+        self._aside = ThreadPoolExecutor(1)
+        self._next = self._make()
+
+    def _make(self) -> "Future[tuple[str, str]]":
+        name = next(self._names)
+        return self._aside.submit(lambda: (name, self._databases.copy(name)))
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[str]:
+        name, url = self._next.result()
+        self._next = self._make()
+        yield url
+        self._aside.submit(self._databases.drop, name)
+
+    def close(self) -> None:
+        name, _ = self._next.result()
+        self._databases.drop(name)
+        self._aside.shutdown()
+
+
 def prepare(url: str) -> None:
     """Schema and plans."""
     migrate.upgrade(url)
@@ -158,12 +193,18 @@ def worker() -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
+@pytest.fixture(scope="session")
+def supply(databases: Databases, run_id: str, worker: str) -> Iterator[Supply]:
+    made = Supply(databases, f"{_PREFIX}_{run_id}_{worker}")
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def database_url(databases: Databases, run_id: str, worker: str) -> Iterator[str]:
+def database_url(supply: Supply) -> Iterator[str]:
     """A fresh database with the schema and the seeded plans, for this test alone."""
-    name = f"{_PREFIX}_{run_id}_{worker}"
-    yield databases.copy(name)
-    databases.drop(name)
+    with supply.one() as url:
+        yield url
 
 
 @pytest.fixture

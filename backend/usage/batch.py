@@ -5,20 +5,15 @@ versions; then write identities, counters, events and the records of periods in 
 the driver directly, for this is where the time goes.
 """
 
-import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-
 from backend.core.ids import AccountId, UserId
-from backend.db.session import SCOPE_SYSTEM, driver_url
+from backend.db.wire import SCOPE_SYSTEM, Wire
 from backend.usage.model import (
     API_CALLS,
     BYTES_PER_MB,
@@ -157,44 +152,8 @@ class Locked:
     transaction: str
 
 
-class BatchConnection:
+class BatchConnection(Wire):
     """One connection to the database that does nothing but this."""
-
-    def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
-        self._connection = connection
-
-    @classmethod
-    async def open(cls, url: str) -> "BatchConnection":
-        """Raises psycopg.OperationalError."""
-        connection = await AsyncConnection.connect(
-            driver_url(url),
-            autocommit=True,
-            connect_timeout=5,
-            application_name="feature-platform",
-            options=(
-                "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
-            ),
-        )
-        return cls(connection)
-
-    @property
-    def is_broken(self) -> bool:
-        return self._connection.closed or self._connection.broken
-
-    async def close(self) -> None:
-        with contextlib.suppress(psycopg.Error):
-            await self._connection.close()
-
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Undone, unless `write` has committed it. Errors of the driver leave it; the connection may be broken."""
-        try:
-            yield
-        except BaseException:
-            if not self.is_broken:
-                with contextlib.suppress(psycopg.Error):
-                    await self._connection.execute("ROLLBACK")
-            raise
 
     async def lock(self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes]) -> Locked:
         """Begins, and locks the counters until the end, making those that are missing."""

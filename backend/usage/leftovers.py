@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.db.session import SystemSession
+from backend.db.session import SystemSession, driver
 from backend.usage.settlement import Change, CounterKey, Fence, Spent, apply, held_by, lock_counters_of_all
 
 _DUE = text("""
@@ -53,8 +53,9 @@ async def settle_left(
 
     `gives_back`: the journal is complete, so what it did not spend is free again; otherwise that stays forfeited.
     """
-    held = await held_by(session, journal_id)
-    await lock_counters_of_all(session, sorted(held))
+    on = await driver(session)
+    held = await held_by(on, journal_id)
+    await lock_counters_of_all(on, sorted(held))
     if not fence.is_expired and not gives_back:
         await _forfeit(session, journal_id)
     spent: dict[CounterKey, int] = defaultdict(int)
@@ -64,7 +65,7 @@ async def settle_left(
         Change(key, spent=spent[key], returned=held.get(key, 0) - spent[key] if gives_back else 0)
         for key in sorted({*held, *spent})
     ]
-    await apply(session, journal_id, changes=changes, spends=spends, from_forfeited=fence.is_expired or not gives_back)
+    await apply(on, journal_id, changes=changes, spends=spends, from_forfeited=fence.is_expired or not gives_back)
     await forget(session, journal_id)
 
 
@@ -75,5 +76,6 @@ async def forget(session: SystemSession, journal_id: UUID) -> None:
 
 
 async def _forfeit(session: SystemSession, journal_id: UUID) -> None:
-    await lock_counters_of_all(session, sorted(await held_by(session, journal_id)))
+    on = await driver(session)
+    await lock_counters_of_all(on, sorted(await held_by(on, journal_id)))
     await session.execute(_FORFEIT, {"id": journal_id})

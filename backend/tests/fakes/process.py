@@ -50,6 +50,8 @@ class Process:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        if self.treasury._wire is not None:
+            await self.treasury._wire.close()
         if self.treasury.allowances is not None:
             self.treasury.allowances.journal.close(remove=False)
             self.treasury.allowances = None

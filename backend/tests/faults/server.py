@@ -24,6 +24,7 @@ class Server:
     """`feature serve` with one or several processes; addresses of this machine are on the allow list."""
 
     def __init__(self, database_url: str, home: Path, *, processes: int = 1) -> None:
+        self.database_url = database_url
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._environment = {

@@ -5,13 +5,13 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import text
 
 from backend.db.session import Database
+from backend.tests.conftest import Supply
 from backend.tests.faults.people import customer
 from backend.tests.faults.server import Server
 from backend.tests.http.calls import Caller
@@ -22,12 +22,23 @@ LIMIT = 10
 CASES = [(0, 1), (1, 1), (10, 1), (10, 3), (2, 3), (10, 11)]
 
 
-@pytest.fixture(params=[1, 4], ids=["one process", "four processes"])
-def server(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Server]:
-    started = Server(database_url, tmp_path, processes=request.param)
-    started.start()
-    yield started
-    started.stop()
+@pytest.fixture(scope="module", params=[1, 4], ids=["one process", "four processes"])
+def server(
+    request: pytest.FixtureRequest, supply: Supply, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One for all races: each has accounts of its own."""
+    with supply.one() as url:
+        started = Server(url, tmp_path_factory.mktemp("server"), processes=request.param)
+        started.start()
+        yield started
+        started.stop()
+
+
+@pytest.fixture
+async def database(server: Server) -> AsyncIterator[Database]:
+    made = Database(server.database_url)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

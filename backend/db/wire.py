@@ -1,0 +1,70 @@
+"""A connection that speaks to the driver directly: for the few paths where the round trips are what costs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Self
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from backend.db.session import driver_url
+
+_OPTIONS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
+
+# The first statement of a transaction: as `Database.system` begins one.
+SCOPE_SYSTEM = (
+    "SELECT set_config('role', 'feature_app', true), set_config('feature.scope', 'system', true),"
+    " set_config('feature.account_id', '', true)"
+)
+
+
+async def connect(url: str) -> AsyncConnection[TupleRow]:
+    """A connection of its own, that commits by itself. Raises psycopg.OperationalError.
+
+    Who is cancelled while it connects leaves nothing behind: a connection that was abandoned before it has signed in
+    keeps PostgreSQL for a minute from dropping a database, or whatever else waits for all connections.
+    """
+    connecting = asyncio.ensure_future(
+        AsyncConnection.connect(
+            driver_url(url), autocommit=True, connect_timeout=5, application_name="feature-platform", options=_OPTIONS
+        )
+    )
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(psycopg.Error):
+            await (await connecting).close()
+        raise
+
+
+class Wire:
+    """One connection, used by one task at a time; subclasses know the statements, and begin and commit in pipelines."""
+
+    def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Raises psycopg.OperationalError."""
+        return cls(await connect(url))
+
+    @property
+    def is_broken(self) -> bool:
+        return self._connection.closed or self._connection.broken
+
+    async def close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            await self._connection.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Undone where it is left by an exception. Errors of the driver leave it; the connection may be broken."""
+        try:
+            yield
+        except BaseException:
+            if not self.is_broken:
+                with contextlib.suppress(psycopg.Error):
+                    await self._connection.execute("ROLLBACK")
+            raise
