@@ -35,6 +35,9 @@ from backend.enforcement.gate import Gate
 from backend.enforcement.layer import EnforcementLayer
 from backend.enforcement.passes import Passes
 from backend.enforcement.treasury import Treasury
+from backend.gateway.api import routes as gateway_routes
+from backend.gateway.denials import Sealer
+from backend.gateway.front import Front
 from backend.mail.api import routes as mail_routes
 from backend.ratelimit.fallback import FallbackRateStore
 from backend.ratelimit.leases import LeasedRateStore
@@ -65,13 +68,14 @@ class Application(FastAPI):
     settings: Settings
 
     def build_middleware_stack(self) -> ASGIApp:
-        return EnforcementLayer(
+        layer = EnforcementLayer(
             super().build_middleware_stack(),
             admission=self.admission,
             gate=self.gate,
             settings=self.settings,
             clock=self.clock,
         )
+        return Front(layer, gate=self.gate, sealer=self.state.sealer, settings=self.settings, clock=self.clock)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -98,7 +102,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     )
     app.settings, app.clock = settings, clock or SystemClock()
     catalogs, jwt = Catalogs(), JwtService.from_settings(settings)
-    second_factor = SecondFactor(Encryption.from_settings(settings))
+    encryption = Encryption.from_settings(settings)
+    second_factor = SecondFactor(encryption)
     rates, passes = _rate_store(settings, database), Passes(catalogs)
     app.admission = Admission(
         settings=settings,
@@ -123,6 +128,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     )
     app.state.resets = ResetService(database=database, passwords=passwords, settings=settings)
     app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
+    app.state.sealer = Sealer(encryption)
     app.state.errors_url = settings.api_base_url
     app.state.engine = engine
     app.state.treasury = treasury
@@ -131,6 +137,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     # Routes are looked for in this order: first what is called most.
     for router in (
         usage_routes.router,
+        gateway_routes.router,
         system_routes.router,
         reference.router,
         auth_routes.router,

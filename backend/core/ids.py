@@ -1,5 +1,6 @@
 """Identifiers: UUIDv7, made by the application, and the distinct types of the two ids that must never be confused."""
 
+import itertools
 import os
 import threading
 import time
@@ -11,6 +12,15 @@ AccountId = NewType("AccountId", UUID)
 
 _lock = threading.Lock()
 _last = 0
+
+
+_process = os.urandom(10).hex()
+_requests = itertools.count()
+
+
+def request_id() -> str:
+    """A name for one request, unique among all processes; cheaper than a UUID."""
+    return f"req_{_process}{next(_requests):x}"
 
 
 def uuid7() -> UUID:

@@ -6,7 +6,7 @@ see it. What the long way has read is remembered for the next request.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,13 +28,18 @@ from backend.usage.model import Source
 _ATTEMPTS = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Metering:
-    """What one request to a metered route costs, and the feature that it needs. One object for each such route."""
+    """What one request to a metered route costs, and the feature that it needs."""
 
     meter: str
     amount: int = 1
     feature: str | None = None
+    name: str = field(init=False)
+    """The same for all that are decided alike, whatever their amount."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.meter} {self.feature or ''}")
 
 
 class Passage:
@@ -91,7 +96,7 @@ class Gate:
         verdict = self._rates.take_now(found.bucket, found.rate)
         if verdict is None:
             return None
-        lot = found.lots.get(metering)
+        lot = found.lots.get(metering.name)
         allowances = self._treasury.allowances
         if (
             not verdict.allowed
@@ -137,7 +142,7 @@ class Gate:
             pool = allowances.pool(entitlements, metering.meter, wish.cost.window)
             lot = allowances.lot(pool, caller.by.key_id)
             if known_as is not None:
-                known_as.lots[metering] = lot
+                known_as.lots[metering.name] = lot
             at = boot_nanoseconds()
             if allowances.spend(lot, metering.amount, at, minute_of(caller.now)):
                 return Outcome(shown(pool, entitlements), entitlements, wish)

@@ -34,9 +34,9 @@ class Rated:
 def passage_fields(passage: Passage, *, now: datetime) -> Fields:
     """The fields of a metered request that was let through from memory: the same, with less work."""
     pool, verdict, limit = passage.lot.pool, passage.verdict, passage.rate
-    policy = passage.found.policies.get(passage.metering)
+    policy = passage.found.policies.get(passage.metering.name)
     if policy is None:
-        policy = passage.found.policies[passage.metering] = _policy(passage)
+        policy = passage.found.policies[passage.metering.name] = _policy(passage)
     seconds = int(now.timestamp())
     reset = -(-verdict.reset_after // _MICROSECONDS)
     state = b'"api";r=%d;t=%d' % (verdict.remaining, reset)

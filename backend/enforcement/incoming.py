@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from backend.core.errors import InvalidInput
-from backend.core.ids import uuid7
+from backend.core.ids import request_id
 
 MAX_HEADER_BYTES = 16 * 1024
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Incoming:
@@ -33,7 +33,7 @@ class Incoming:
             elif name == b"x-forwarded-for":
                 self.forwarded.append(value.decode("latin-1"))
         self.size = size
-        self.request_id = given.decode() if given and _REQUEST_ID.fullmatch(given) else f"req_{uuid7().hex}"
+        self.request_id = given.decode() if given and REQUEST_ID.fullmatch(given) else request_id()
 
     @property
     def is_too_large(self) -> bool:

@@ -31,6 +31,11 @@ _SERVER_ERROR = 500
 # What an endpoint answers to input that it cannot use; such a call was not served.
 _BAD_INPUT = frozenset({400, 422})
 
+# In the scope of a request that was asked about before it came here: what it costs, and what was found out.
+METERING, HALT = "feature.metering", "feature.halt"
+# A request that no limit counts.
+FREE = "feature.free"
+
 log = structlog.get_logger("requests")
 
 
@@ -52,9 +57,11 @@ class EnforcementLayer:
         incoming = Incoming(scope["headers"])
         answer = Answer(scope, send, incoming.request_id, now=self._clock.now(), errors_url=self._settings.api_base_url)
         token = answer.bind()
-        metering = self._metered.get((scope["method"], scope["path"]))
+        asked: Metering | None = scope.get(METERING)
+        metering = asked or self._metered.get((scope["method"], scope["path"]))
+        answer.halt = scope.get(HALT)
         try:
-            if metering is None or not self._pass_quickly(scope, answer, incoming, metering):
+            if metering is None or asked or not self._pass_quickly(scope, answer, incoming, metering):
                 await self._admit(scope, answer, incoming, metering)
             await self._app(scope, receive, answer.send)
         except PlatformError as error:
@@ -104,7 +111,7 @@ class EnforcementLayer:
         if is_in(address, self._settings.rate_limit_denylist):
             raise AddressDenied("This address is on the deny list; ask the operator.")
         incoming.ensure_one_credential()
-        if not scope["path"].startswith("/v1/"):
+        if FREE in scope or not scope["path"].startswith("/v1/"):
             return
         asked_at = boot_nanoseconds()
         try:

@@ -44,7 +44,7 @@ class Seat:
 class Pass:
     """A credential as this process knows it, with what its hot path needs."""
 
-    __slots__ = ("bucket", "good_until", "lots", "policies", "principal", "rate", "seat")
+    __slots__ = ("bucket", "good_until", "lots", "names", "policies", "principal", "rate", "seat")
 
     def __init__(self, principal: Principal, seat: Seat, bucket: str, rate: RateLimit, good_until: datetime) -> None:
         self.principal = principal
@@ -53,9 +53,11 @@ class Pass:
         self.rate = rate
         self.good_until = good_until
         """By the clock of the system: when the credential ends, or the account's plan, period or day."""
-        self.lots: dict[object, Lot] = {}
-        """By the metering, whose feature the account has."""
-        self.policies: dict[object, bytes] = {}
+        self.lots: dict[str, Lot] = {}
+        """By the name of the metering, whose feature the account has."""
+        self.policies: dict[str, bytes] = {}
+        self.names: list[tuple[bytes, bytes]] = []
+        """What an application behind a proxy is told of the caller; put here by who tells it."""
 
 
 class Passes:

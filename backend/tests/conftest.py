@@ -42,6 +42,7 @@ _RUNS = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE applicatio
 _OURS = "SELECT datname FROM pg_database WHERE datname LIKE %s"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that kill, stop or race whole servers run one after the other: each needs the machine to be its own."""
     for item in items:
