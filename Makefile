@@ -60,7 +60,8 @@ lint-web: $(DEVELOPMENT) $(WEB)
 	cd frontend && $(WITH_NODE) npm run --silent typecheck
 
 test-unit: $(DEVELOPMENT) ## Python tests without the end-to-end ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not e2e and not prove"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not e2e and not prove and not alone"
+	$(BIN)/python -m pytest -m "alone and not e2e and not prove"
 
 test-web: $(WEB) ## Tests of the web app's parts
 	cd frontend && $(WITH_NODE) npm run --silent test

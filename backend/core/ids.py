@@ -1,5 +1,6 @@
 """Identifiers: UUIDv7, made by the application, and the distinct types of the two ids that must never be confused."""
 
+import functools
 import itertools
 import os
 import threading
@@ -14,13 +15,18 @@ _lock = threading.Lock()
 _last = 0
 
 
-_process = os.urandom(10).hex()
 _requests = itertools.count()
 
 
 def request_id() -> str:
     """A name for one request, unique among all processes; cheaper than a UUID."""
-    return f"req_{_process}{next(_requests):x}"
+    return f"req_{_process_name(os.getpid())}{next(_requests):x}"
+
+
+@functools.lru_cache(maxsize=1)
+def _process_name(_pid: int) -> str:
+    """Random for each process, also for those that were forked from one."""
+    return os.urandom(10).hex()
 
 
 def uuid7() -> UUID:

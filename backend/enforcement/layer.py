@@ -17,6 +17,7 @@ from backend.db.session import is_unavailable
 from backend.enforcement.address import Address, client_address, is_in
 from backend.enforcement.admission import Admission, Admitted, TooMany, too_many
 from backend.enforcement.answer import Answer, InternalError
+from backend.enforcement.bulkhead import Bulkhead
 from backend.enforcement.desk import Desk
 from backend.enforcement.errors import AddressDenied, HeadersTooLarge
 from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, caller_of, minute_of
@@ -28,6 +29,10 @@ from backend.ratelimit.model import rate_verdict
 
 _REFUSED_BY_CREDENTIAL = 401
 _SERVER_ERROR = 500
+# Signing in is much work for a process, and anybody can ask for it.
+_SIGN_IN = "/v1/auth/"
+_SIGN_INS_AT_ONCE = 8
+_MOST_SIGN_INS_WAITING = 128
 # What an endpoint answers to input that it cannot use; such a call was not served.
 _BAD_INPUT = frozenset({400, 422})
 
@@ -49,6 +54,7 @@ class EnforcementLayer:
         self._settings = settings
         self._clock = clock
         self._metered = METERED
+        self._sign_ins = Bulkhead(at_once=_SIGN_INS_AT_ONCE, waiting=_MOST_SIGN_INS_WAITING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,9 +67,13 @@ class EnforcementLayer:
         metering = asked or self._metered.get((scope["method"], scope["path"]))
         answer.halt = scope.get(HALT)
         try:
-            if metering is None or asked or not self._pass_quickly(scope, answer, incoming, metering):
-                await self._admit(scope, answer, incoming, metering)
-            await self._app(scope, receive, answer.send)
+            if metering is not None and not asked and self._pass_quickly(scope, answer, incoming, metering):
+                await self._app(scope, receive, answer.send)
+            elif scope["path"].startswith(_SIGN_IN):
+                async with self._sign_ins:
+                    await self._admit_and_answer(scope, receive, answer, incoming, metering)
+            else:
+                await self._admit_and_answer(scope, receive, answer, incoming, metering)
         except PlatformError as error:
             await answer.refuse(error)
         except Exception as error:  # the last resort: whatever it is, the caller gets an answer
@@ -71,10 +81,16 @@ class EnforcementLayer:
         status = answer.status or _SERVER_ERROR
         if answer.passage is not None and (status >= _SERVER_ERROR or status in _BAD_INPUT):
             self._gate.take_back(answer.passage)
-        if status == _REFUSED_BY_CREDENTIAL:
+        if status == _REFUSED_BY_CREDENTIAL and FREE not in scope:
             await self._admission.note_refusal(client_of(scope, incoming, self._settings))
         answer.log()
         answer.unbind(token)
+
+    async def _admit_and_answer(
+        self, scope: Scope, receive: Receive, answer: Answer, incoming: Incoming, metering: Metering | None
+    ) -> None:
+        await self._admit(scope, answer, incoming, metering)
+        await self._app(scope, receive, answer.send)
 
     def _pass_quickly(self, scope: Scope, answer: Answer, incoming: Incoming, metering: Metering) -> bool:
         """Rate and quota from memory. False: nothing is decided yet, but perhaps by whom it is asked."""

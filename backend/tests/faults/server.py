@@ -20,6 +20,10 @@ def free_port() -> int:
         return port
 
 
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class Server:
     """`feature serve` with one or several processes; addresses of this machine are on the allow list."""
 
@@ -57,6 +61,11 @@ class Server:
                 assert self._process.poll() is None, self._log.read_text()
             time.sleep(0.05)
         raise AssertionError(f"the server does not answer:\n{self._log.read_text()}")
+
+    def workers(self) -> list[int]:
+        """The processes that serve, where there are several: children of the one that forks them."""
+        assert self._process is not None
+        return [worker for child in _children(self._process.pid) for worker in _children(child)]
 
     def kill(self) -> None:
         """kill -9 of all its processes at once: no handler runs, nothing is flushed."""

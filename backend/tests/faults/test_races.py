@@ -16,7 +16,7 @@ from backend.tests.faults.people import customer
 from backend.tests.faults.server import Server
 from backend.tests.http.calls import Caller
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
 LIMIT = 10
 CASES = [(0, 1), (1, 1), (10, 1), (10, 3), (2, 3), (10, 11)]

@@ -21,7 +21,7 @@ from backend.tests.factories.users import PASSWORD, QUICK, sign_in_on
 from backend.tests.faults.server import Server
 from backend.tests.http.calls import Headers, bearer
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
 PROCESSES = 4
 ROUNDS = 50

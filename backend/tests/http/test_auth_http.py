@@ -372,6 +372,7 @@ async def login_timing(running: RunningApp, database: Database, pairs: int, *, b
     assert 1 - bound < found < bound, f"{found:.2f}"
 
 
+@pytest.mark.alone
 async def test_the_time_of_a_sign_in_does_not_tell_known_from_unknown(running: RunningApp, database: Database) -> None:
     await login_timing(running, database, 200, bound=0.6)
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import pytest
 
 from backend.core.settings import Settings
 from backend.db.session import Database
@@ -97,6 +98,7 @@ def resident() -> int:
     return pages * 4_096
 
 
+@pytest.mark.alone
 async def test_a_burst_of_sign_ins_starves_nobody_and_takes_the_memory_of_the_pool(
     running: RunningApp, database: Database
 ) -> None:
