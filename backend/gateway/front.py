@@ -10,7 +10,7 @@ from backend.core.clock import Clock
 from backend.core.ids import request_id
 from backend.core.metrics import REQUESTS
 from backend.core.settings import Settings
-from backend.enforcement.gate import Gate, Metering, Passage, minute_of
+from backend.enforcement.gate import Gate, Metering, Passage
 from backend.enforcement.headers import passage_fields
 from backend.enforcement.incoming import MAX_HEADER_BYTES, REQUEST_ID
 from backend.enforcement.layer import FREE, HALT, METERING
@@ -19,7 +19,10 @@ from backend.gateway.answers import names_of
 from backend.gateway.denials import DENIALS, Denying, Sealer
 from backend.gateway.question import AUTHORIZE, Question, read_question
 
-_MOST_QUESTIONS = 1_000
+# What is remembered of questions; a longer one is read each time.
+_MOST_QUESTIONS, _LONGEST_QUESTION = 1_000, 200
+GATEWAY = "/v1/gateway/"
+
 _BODY: Message = {"type": "http.response.body", "body": b""}
 _FIXED = (
     (b"content-length", b"0"),
@@ -29,7 +32,7 @@ _FIXED = (
 
 
 class Front:
-    """Wraps the enforcement layer."""
+    """Wraps the application, for requests whose path begins with GATEWAY."""
 
     def __init__(self, app: ASGIApp, *, gate: Gate, sealer: Sealer, settings: Settings, clock: Clock) -> None:
         self._app = app
@@ -41,8 +44,8 @@ class Front:
         self._passed = REQUESTS.labels("GET", AUTHORIZE, 200)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != AUTHORIZE:
-            if scope["type"] == "http" and scope["path"].startswith(DENIALS):
+        if scope["path"] != AUTHORIZE:
+            if scope["path"].startswith(DENIALS):
                 scope[FREE] = True  # it is the second half of an answer that was counted
             await self._app(scope, receive, send)
             return
@@ -60,6 +63,8 @@ class Front:
 
     def _read(self, query: bytes) -> Question:
         question = read_question(query)
+        if len(query) > _LONGEST_QUESTION:
+            return question
         if len(self._questions) >= _MOST_QUESTIONS:
             self._questions.clear()
         self._questions[query] = question
@@ -81,7 +86,7 @@ class Front:
         if authorization is None or size > MAX_HEADER_BYTES or self._looks_at_addresses:
             return None
         now = self._clock.now()
-        found = self._gate.quick(pass_name(authorization, account), metering, now, minute_of(now))
+        found = self._gate.quick(pass_name(authorization, account), metering, now, int(now.timestamp()))
         if not isinstance(found, Passage):
             scope[HALT] = found
             return None
@@ -91,7 +96,7 @@ class Front:
             *_FIXED,
             (b"x-request-id", own),
             *self._names(found.found),
-            *passage_fields(found, now=now),
+            *passage_fields(found),
         ]
 
     def _names(self, found: Pass) -> list[tuple[bytes, bytes]]:

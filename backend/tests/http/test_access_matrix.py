@@ -79,6 +79,7 @@ OPERATIONS = [
     Operation("POST", "/v1/auth/reset-password", "public", {**TOKEN, "new_password": PASSWORD}),
     Operation("GET", "/v1/subscription/plans", "public"),
     Operation("GET", "/v1/subscription/plans/{name}", "public"),
+    Operation("GET", "/v1/gateway/denials/{decision}", "public"),
     Operation("GET", "/v1/auth/me", "read"),
     Operation("GET", "/v1/subscription/me", "read"),
     Operation("GET", "/v1/subscription/usage", "read"),
@@ -90,6 +91,7 @@ OPERATIONS = [
     Operation("POST", "/v1/usage/reservations/{reservation_id}/release", "spend", {}),
     Operation("POST", "/v1/usage/reservations/{reservation_id}/extend", "spend", {"ttl": 1}),
     Operation("GET", "/v1/ping", "spend own"),
+    Operation("GET", "/v1/gateway/authorize", "spend own"),
     Operation("GET", "/v1/auth/sessions", "user"),
     Operation("DELETE", "/v1/auth/sessions", "user"),
     Operation("DELETE", "/v1/auth/sessions/{session_id}", "user"),
@@ -195,6 +197,7 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
         name="pro",
         reservation_id=NOBODYS,
         session_id=NOBODYS,
+        decision="nobodys",
         subject="someone",
         external_id="gone" if operation.method == "DELETE" and operation.path.endswith("external_id}") else "team",
     )
