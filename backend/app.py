@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from alembic.script import ScriptDirectory
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.auth.api import routes as auth_routes
 from backend.auth.api import security_routes
@@ -37,7 +37,7 @@ from backend.enforcement.passes import Passes
 from backend.enforcement.treasury import Treasury
 from backend.gateway.api import routes as gateway_routes
 from backend.gateway.denials import Sealer
-from backend.gateway.front import Front
+from backend.gateway.front import GATEWAY, Front
 from backend.mail.api import routes as mail_routes
 from backend.ratelimit.fallback import FallbackRateStore
 from backend.ratelimit.leases import LeasedRateStore
@@ -60,22 +60,31 @@ logger = structlog.get_logger(__name__)
 
 
 class Application(FastAPI):
-    """FastAPI with the enforcement layer around its finished stack, the part that renders 500s included."""
+    """FastAPI with the enforcement layer around its finished stack, the part that renders 500s included.
+
+    What proxies ask is answered before all that, where it can be.
+    """
 
     admission: Admission
+    front: Front
     gate: Gate
     clock: Clock
     settings: Settings
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(GATEWAY):
+            await self.front(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
     def build_middleware_stack(self) -> ASGIApp:
-        layer = EnforcementLayer(
+        return EnforcementLayer(
             super().build_middleware_stack(),
             admission=self.admission,
             gate=self.gate,
             settings=self.settings,
             clock=self.clock,
         )
-        return Front(layer, gate=self.gate, sealer=self.state.sealer, settings=self.settings, clock=self.clock)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -115,6 +124,10 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     treasury = Treasury(database, settings.feature_home / "journal", passes)
     engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app/plans", treasury=treasury)
     app.gate = Gate(engine=engine, passes=passes, rates=rates, treasury=treasury)
+    app.state.sealer = Sealer(encryption)
+    app.front = Front(
+        super(Application, app).__call__, gate=app.gate, sealer=app.state.sealer, settings=settings, clock=app.clock
+    )
     app.state.settings = settings
     app.state.database = database
     app.state.catalogs = catalogs
@@ -128,7 +141,6 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     )
     app.state.resets = ResetService(database=database, passwords=passwords, settings=settings)
     app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
-    app.state.sealer = Sealer(encryption)
     app.state.errors_url = settings.api_base_url
     app.state.engine = engine
     app.state.treasury = treasury

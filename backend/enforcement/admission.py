@@ -56,6 +56,7 @@ class Admission:
 
     A refused call costs the account nothing. It costs the address a unit of a guard, ten times as large as the
     anonymous limit and kept by each process; an address that has used it up is refused before anything is looked up.
+    Whose credential and limits are in memory is not asked for it.
     """
 
     def __init__(
@@ -106,7 +107,6 @@ class Admission:
             raise AccountSuspended("An operator has suspended this account; ask them why.")
         rated = await self._count(principal, entitlements, catalog, address)
         if rated is not None and not rated.verdict.allowed:
-            await self.note_refusal(address)
             raise too_many(rated, entitlements)
         bucket = Bucket(API_SCOPE, account_subject(entitlements.account.id)) if entitlements is not None else None
         return Admitted(principal, entitlements, rated, bucket)

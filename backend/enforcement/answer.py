@@ -123,7 +123,7 @@ class Answer:
         if self._scope["path"].startswith("/v1/"):
             added.append(_NO_STORE)
         if self.passage is not None:
-            added += passage_fields(self.passage, now=self.now)
+            added += passage_fields(self.passage)
         else:
             added += fields(self.rated, self.metered, now=self.now)
         headers += [field for field in added if field[0] not in present]

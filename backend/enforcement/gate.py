@@ -45,14 +45,15 @@ class Metering:
 class Passage:
     """A metered request that was let through, and what it spent. Built for every one of them, so it is small."""
 
-    __slots__ = ("found", "lot", "metering", "minute", "verdict")
+    __slots__ = ("found", "lot", "metering", "seconds", "verdict")
 
-    def __init__(self, found: Pass, lot: Lot, metering: Metering, verdict: Verdict, minute: int) -> None:
+    def __init__(self, found: Pass, lot: Lot, metering: Metering, verdict: Verdict, seconds: int) -> None:
         self.found = found
         self.lot = lot
         self.metering = metering
         self.verdict = verdict
-        self.minute = minute
+        self.seconds = seconds
+        """When, in whole seconds since 1970 by the clock of the system."""
 
     @property
     def principal(self) -> Principal:
@@ -87,8 +88,11 @@ class Gate:
         self._rates = rates
         self._treasury = treasury
 
-    def quick(self, name: bytes, metering: Metering, now: datetime, minute: int) -> Passage | Halt | None:
-        """The hot path. None took nothing; a Halt has taken from the rate limit, or was refused by it."""
+    def quick(self, name: bytes, metering: Metering, now: datetime, seconds: int) -> Passage | Halt | None:
+        """The hot path; `seconds` is `now`, since 1970.
+
+        None took nothing; a Halt has taken from the rate limit, or was refused by it.
+        """
         at = boot_nanoseconds()
         found = self.passes.find(name, now, at)
         if found is None:
@@ -102,16 +106,16 @@ class Gate:
             not verdict.allowed
             or lot is None
             or allowances is None
-            or not allowances.spend(lot, metering.amount, at, minute)
+            or not allowances.spend(lot, metering.amount, at, seconds // 60)
         ):
             return Halt(found, verdict)
-        return Passage(found, lot, metering, verdict, minute)
+        return Passage(found, lot, metering, verdict, seconds)
 
     def take_back(self, passage: Passage) -> None:
         """The call failed: it costs nothing. Recorded like the spend; counted where that was counted."""
         allowances = self._treasury.allowances
         if allowances is not None:
-            allowances.spend(passage.lot, -passage.metering.amount, boot_nanoseconds(), passage.minute)
+            allowances.spend(passage.lot, -passage.metering.amount, boot_nanoseconds(), passage.seconds // 60)
 
     def remember(
         self,
@@ -144,7 +148,7 @@ class Gate:
             if known_as is not None:
                 known_as.lots[metering.name] = lot
             at = boot_nanoseconds()
-            if allowances.spend(lot, metering.amount, at, minute_of(caller.now)):
+            if allowances.spend(lot, metering.amount, at, int(caller.now.timestamp()) // 60):
                 return Outcome(shown(pool, entitlements), entitlements, wish)
             if at < pool.exhausted_until and pool.version == entitlements.account.version:
                 found = Refused("quota_exceeded", wish.cost, pool.counter)
@@ -159,11 +163,6 @@ class Gate:
         if allowances is not None:
             _note_exhaustion(allowances.pool(entitlements, metering.meter, wish.cost.window), outcome)
         return outcome
-
-
-def minute_of(now: datetime) -> int:
-    """Whole minutes since 1970."""
-    return int(now.timestamp()) // 60
 
 
 def shown(pool: Pool, entitlements: Entitlements) -> Decision:

@@ -20,7 +20,7 @@ from backend.enforcement.answer import Answer, InternalError
 from backend.enforcement.bulkhead import Bulkhead
 from backend.enforcement.desk import Desk
 from backend.enforcement.errors import AddressDenied, HeadersTooLarge
-from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, caller_of, minute_of
+from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, caller_of
 from backend.enforcement.headers import Rated
 from backend.enforcement.incoming import MAX_HEADER_BYTES, Incoming, text_of
 from backend.enforcement.journal import boot_nanoseconds
@@ -97,7 +97,7 @@ class EnforcementLayer:
         if incoming.authorization is None or incoming.is_odd or self._settings.rate_limit_denylist:
             return False
         name = pass_name(incoming.authorization, incoming.account)
-        found = self._gate.quick(name, metering, answer.now, minute_of(answer.now))
+        found = self._gate.quick(name, metering, answer.now, int(answer.now.timestamp()))
         if not isinstance(found, Passage):
             answer.halt = found
             return False
@@ -139,6 +139,7 @@ class EnforcementLayer:
             )
         except TooMany as error:
             answer.rated = error.rated
+            await self._admission.note_refusal(address)
             raise
         answer.rated = admitted.rated
         rates = {} if admitted.rated is None else {admitted.rated.scope: admitted.rated.verdict}

@@ -8,6 +8,7 @@ confirmed in the last nine tenths of a second, is not used: the request then rea
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from feature_platform.core.gcra import RateLimit
 
@@ -26,6 +27,14 @@ FRESH = 900_000_000
 _WATCHED = 10_000_000_000
 _FORGOTTEN = 60_000_000_000
 _MOST_SEATS = 200_000
+
+
+class Policy(NamedTuple):
+    """The limits of a metering as header fields, as far as they are the same for every request."""
+
+    policy: tuple[bytes, bytes]
+    limit: tuple[bytes, bytes]
+    meter: bytes
 
 
 class Seat:
@@ -55,7 +64,7 @@ class Pass:
         """By the clock of the system: when the credential ends, or the account's plan, period or day."""
         self.lots: dict[str, Lot] = {}
         """By the name of the metering, whose feature the account has."""
-        self.policies: dict[str, bytes] = {}
+        self.policies: dict[str, Policy] = {}
         self.names: list[tuple[bytes, bytes]] = []
         """What an application behind a proxy is told of the caller; put here by who tells it."""
 
@@ -94,7 +103,7 @@ class Passes:
         """What was read from the database at `asked_at` or later. None: another reading has found something newer."""
         account_id = entitlements.account.id
         seat = self._seats.get(account_id)
-        if seat is None or seat.entitlements.account.version < entitlements.account.version:
+        if seat is None or _is_older(seat.entitlements, entitlements):
             self._forget(account_id)
             seat = Seat(entitlements, asked_at)
             self._make_room()
@@ -162,6 +171,12 @@ class Passes:
 def pass_name(authorization: bytes, account: bytes) -> bytes:
     """Under what a credential is remembered: a hash, so that no credential lies in memory for longer than needed."""
     return hashlib.sha256(authorization + b"\0" + account if account else authorization).digest()
+
+
+def _is_older(known: Entitlements, found: Entitlements) -> bool:
+    """Whether other terms hold now: of the account, or of all, for applying a catalog raises few versions."""
+    version = found.account.version
+    return known.account.version < version or (known.account.version == version and known.catalog is not found.catalog)
 
 
 def _ends(entitlements: Entitlements) -> datetime:

@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import text
 from starlette.responses import StreamingResponse
 
-from backend.app import create_app
+from backend.app import Application, create_app
 from backend.db.session import Database, driver_url
 from backend.enforcement.layer import EnforcementLayer
 from backend.gateway.denials import DENIALS
@@ -281,9 +281,9 @@ async def test_streams_carry_the_header_fields_and_a_cut_one_is_no_whole_answer(
 
 
 async def test_the_layer_is_the_outermost_part_but_for_the_front_of_the_gateway(app: FastAPI) -> None:
-    front = app.build_middleware_stack()
-    assert isinstance(front, Front)
-    assert isinstance(vars(front)["_app"], EnforcementLayer)
+    assert isinstance(app, Application)
+    assert isinstance(app.build_middleware_stack(), EnforcementLayer)
+    assert isinstance(app.front, Front)
 
 
 async def test_a_plan_without_the_feature_is_refused_by_name(
