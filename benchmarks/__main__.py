@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from benchmarks import figures, http_suite, in_process, machine, over_admission, peer_environment, report
+from benchmarks import (
+    figures,
+    group_commit,
+    http_suite,
+    in_process,
+    ledger,
+    machine,
+    over_admission,
+    peer_environment,
+    report,
+)
 from benchmarks.database import Cluster
 from benchmarks.figures import Figure, Result, Row
 from benchmarks.http_suite import CONNECTIONS, Comparison, Effort
@@ -21,7 +31,7 @@ from benchmarks.servers import clear_logs
 
 _NOT_QUIET = 0.1
 _ADMISSION_SECONDS, _ADMISSION_QUICK = 12.0, 4.0
-_LOOKUPS, _LOOKUPS_QUICK = 1_000_000, 200_000
+_ACCOUNTS_QUICK = 10_000
 
 Found = tuple[list[Figure], list[Row], list[str]]
 Suite = Callable[[Cluster, bool], Found]
@@ -54,6 +64,7 @@ def suites() -> dict[str, Suite]:
     """What can be measured, by name, in the order of the report."""
     found: dict[str, Suite] = {one.key: _compared(one) for one in http_suite.comparisons()}
     found["in_process"] = _in_process
+    found["group_commit"] = _group_commit
     found["over_admission"] = _over_admission
     return found
 
@@ -69,8 +80,15 @@ def _compared(one: Comparison) -> Suite:
 
 
 def _in_process(cluster: Cluster, is_quick: bool) -> Found:
-    found, remarks = in_process.baseline(calls=_LOOKUPS_QUICK if is_quick else _LOOKUPS)
-    return found, [], remarks
+    found = in_process.measure(
+        ledger.maker(cluster), ledger.keys, many=_ACCOUNTS_QUICK if is_quick else in_process.MANY
+    )
+    return found.figures(), [], []
+
+
+def _group_commit(cluster: Cluster, is_quick: bool) -> Found:
+    rounds, seconds = (1, 0.5) if is_quick else (5, 2.0)
+    return group_commit.run(cluster, CONNECTIONS, rounds=rounds, seconds=seconds), [], []
 
 
 def _over_admission(cluster: Cluster, is_quick: bool) -> Found:

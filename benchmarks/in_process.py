@@ -24,6 +24,7 @@ MakeKeys = Callable[[int], Sequence[Key]]
 
 HOT = 1_000
 MANY = 1_000_000
+WEIGHED = 100_000
 
 _CALLS = 1_000_000
 _ROUNDS = 5
@@ -70,11 +71,11 @@ def text_keys(number: int) -> list[str]:
     return [str(key) for key in account_keys(number)]
 
 
-def measure(make_ledger: MakeLedger[Key], make_keys: MakeKeys[Key]) -> InProcess:
+def measure(make_ledger: MakeLedger[Key], make_keys: MakeKeys[Key], *, many: int = MANY) -> InProcess:
     """All of it; takes about a minute and, with a million accounts, some memory."""
-    decision, decision_many = (time_spends(make_ledger(keys), keys) for keys in (make_keys(HOT), make_keys(MANY)))
-    lookup, lookup_many = (time_lookups(make_keys(number)) for number in (HOT, MANY))
-    return InProcess(lookup, lookup_many, decision, decision_many, bytes_each(make_ledger, make_keys(MANY)))
+    decision, decision_many = (time_spends(make_ledger(keys), keys) for keys in (make_keys(HOT), make_keys(many)))
+    lookup, lookup_many = (time_lookups(make_keys(number)) for number in (HOT, many))
+    return InProcess(lookup, lookup_many, decision, decision_many, bytes_each(make_ledger, make_keys(WEIGHED)))
 
 
 def time_lookups(keys: Sequence[Key], *, calls: int = _CALLS, rounds: int = _ROUNDS) -> Cost:
@@ -132,13 +133,6 @@ def bytes_each(make_ledger: MakeLedger[Key], keys: Sequence[Key]) -> float:
     finally:
         tracemalloc.stop()
     return (after - before) / len(keys)
-
-
-def baseline(*, calls: int = _CALLS) -> tuple[list[Figure], list[str]]:
-    """What a lookup costs here, where there is no ledger to measure beside it."""
-    hot, many = (time_lookups(account_keys(number), calls=calls) for number in (HOT, MANY))
-    remark = f"A dict lookup takes {hot.median:.0f} ns with {HOT:,} accounts and {many.median:.0f} ns with {MANY:,}."
-    return [Figure("lookup", hot.median, low=hot.low, high=hot.high)], [remark]
 
 
 def _order(keys: Sequence[Key], calls: int) -> list[Key]:

@@ -26,7 +26,7 @@ FRESH = 900_000_000
 # What was not used for so long is not confirmed any more, and after a minute forgotten.
 _WATCHED = 10_000_000_000
 _FORGOTTEN = 60_000_000_000
-_MOST_SEATS = 200_000
+MOST_SEATS = 200_000
 
 
 class Policy(NamedTuple):
@@ -72,8 +72,9 @@ class Pass:
 class Passes:
     """One for a process. `find` is the hot path."""
 
-    def __init__(self, catalogs: Catalogs) -> None:
+    def __init__(self, catalogs: Catalogs, *, most: int = MOST_SEATS) -> None:
         self._catalogs = catalogs
+        self._most = most
         self._passes: dict[bytes, Pass] = {}
         self._seats: dict[AccountId, Seat] = {}
         self._in_use: dict[AccountId, Seat] = {}
@@ -163,8 +164,8 @@ class Passes:
                 self._seats[account_id] = self._seats.pop(account_id)
 
     def _make_room(self) -> None:
-        if len(self._seats) >= _MOST_SEATS:
-            for account_id in list(self._seats)[: _MOST_SEATS // 8]:
+        if len(self._seats) >= self._most:
+            for account_id in list(self._seats)[: self._most // 8]:
                 self._forget(account_id)
 
 
