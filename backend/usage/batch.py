@@ -33,7 +33,7 @@ from backend.usage.model import (
 # One counter in a batch: account, meter, start of the window.
 CounterOf = tuple[AccountId, str, datetime]
 
-_WANTED = "unnest(%s::uuid[], %s::text[], %s::timestamptz[])"
+_WANTED = "unnest(%b::uuid[], %b::text[], %b::timestamptz[])"
 
 _LOCK = f"""
     SELECT u.account_id, u.meter, u.window_start, u.used, u.held, u.forfeited
@@ -44,26 +44,26 @@ _LOCK = f"""
 """
 _ENSURE = """
     INSERT INTO meter_usage (account_id, meter, window_start, window_end)
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    SELECT * FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::timestamptz[])
         AS wanted (account_id, meter, window_start, window_end)
     ORDER BY 1, 2, 3
     ON CONFLICT DO NOTHING
 """
-_VERSIONS = "SELECT id, version FROM accounts WHERE id = ANY (%s::uuid[])"
-_FIRST = "SELECT digest, content_hash, result FROM usage_event_keys WHERE digest = ANY (%s::bytea[])"
+_VERSIONS = "SELECT id, version FROM accounts WHERE id = ANY (%b::uuid[])"
+_FIRST = "SELECT digest, content_hash, result FROM usage_event_keys WHERE digest = ANY (%b::bytea[])"
 _TRANSACTION = "SELECT pg_current_xact_id()::text"
 _STATUS = "SELECT pg_xact_status(%s::text::xid8)"
 _THERE = """
-    SELECT id FROM usage_events JOIN unnest(%s::uuid[], %s::uuid[]) AS wanted (account_id, id) USING (account_id, id)
+    SELECT id FROM usage_events JOIN unnest(%b::uuid[], %b::uuid[]) AS wanted (account_id, id) USING (account_id, id)
 """
 
 # All or nothing for each item: one whose identity has spent before leaves every other part empty. The counters are
 # locked, so what is added up here is final.
 _WRITE = f"""
     WITH item AS MATERIALIZED (
-        SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], %s::bigint[], %s::bytea[],
-            %s::bytea[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[],
-            %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::uuid[])
+        SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[], %b::bytea[],
+            %b::bytea[], %b::text[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[],
+            %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::uuid[])
         AS item (account_id, id, meter, window_start, amount, digest, content_hash, external_id, result, key_id,
             subject, properties, occurred_at, recorded_at, period_start, period_end, owner_user_id)
     ), identity AS (

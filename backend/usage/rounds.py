@@ -40,11 +40,11 @@ _ADVANCE = """
     WHERE id = %(id)s
 """
 _HOLDERS = "SELECT count(*) FROM journal_positions WHERE state = 'live'"
-_VERSIONS = "SELECT id, version FROM accounts WHERE id = ANY (%(ids)s::uuid[]) AND status = 'active'"
+_VERSIONS = "SELECT id, version FROM accounts WHERE id = ANY (%(ids)b::uuid[]) AND status = 'active'"
 _ENSURE = """
     INSERT INTO meter_usage (account_id, meter, window_start, window_end)
-    SELECT * FROM unnest(%(accounts)s::uuid[], %(meters)s::text[], %(starts)s::timestamptz[],
-        %(ends)s::timestamptz[]) AS wanted (account_id, meter, window_start, window_end)
+    SELECT * FROM unnest(%(accounts)b::uuid[], %(meters)b::text[], %(starts)b::timestamptz[],
+        %(ends)b::timestamptz[]) AS wanted (account_id, meter, window_start, window_end)
     ORDER BY 1, 2, 3
     ON CONFLICT DO NOTHING
 """
@@ -53,8 +53,8 @@ _ENSURE_RECORDS = """
     SELECT DISTINCT ON (account_id, period_start) wanted.id, user_id, account_id, period_start, period_end,
         ceil(coalesce((SELECT level.used FROM meter_usage level WHERE level.account_id = wanted.account_id
             AND level.meter = 'storage' AND level.window_start = %(epoch)s), 0)::numeric / 1000000)
-    FROM unnest(%(ids)s::uuid[], %(owners)s::uuid[], %(accounts)s::uuid[],
-        %(period_starts)s::timestamptz[], %(period_ends)s::timestamptz[])
+    FROM unnest(%(ids)b::uuid[], %(owners)b::uuid[], %(accounts)b::uuid[],
+        %(period_starts)b::timestamptz[], %(period_ends)b::timestamptz[])
         AS wanted (id, user_id, account_id, period_start, period_end)
     ORDER BY account_id, period_start
     ON CONFLICT (account_id, period_start) DO NOTHING

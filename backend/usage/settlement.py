@@ -77,7 +77,7 @@ FENCE = "SELECT position, round, state = 'expired' FROM journal_positions WHERE 
 
 LOCK = """
     SELECT u.account_id, u.meter, u.window_start, u.window_end, u.used, u.held, u.forfeited
-    FROM meter_usage u JOIN unnest(%(accounts)s::uuid[], %(meters)s::text[], %(starts)s::timestamptz[])
+    FROM meter_usage u JOIN unnest(%(accounts)b::uuid[], %(meters)b::text[], %(starts)b::timestamptz[])
         AS wanted (account_id, meter, window_start) USING (account_id, meter, window_start)
     ORDER BY u.account_id, u.meter, u.window_start
     FOR UPDATE OF u
@@ -85,8 +85,8 @@ LOCK = """
 _APPLY = """
     WITH change AS MATERIALIZED (
         SELECT *, granted - spent - returned AS delta FROM unnest(
-            %(accounts)s::uuid[], %(meters)s::text[], %(starts)s::timestamptz[],
-            %(spent)s::bigint[], %(returned)s::bigint[], %(granted)s::bigint[])
+            %(accounts)b::uuid[], %(meters)b::text[], %(starts)b::timestamptz[],
+            %(spent)b::bigint[], %(returned)b::bigint[], %(granted)b::bigint[])
             AS change (account_id, meter, window_start, spent, returned, granted)
     ), counter AS (
         UPDATE meter_usage u SET used = u.used + change.spent,
@@ -111,9 +111,9 @@ _EVENTS = """
         window_start, key_id)
     SELECT spent.account_id, spent.id, spent.minute, spent.meter, spent.amount, 'journal', true,
         greatest(spent.minute + accounts.clock_offset, spent.window_start), spent.window_start, spent.key_id
-    FROM unnest(%(accounts)s::uuid[], %(ids)s::uuid[], %(meters)s::text[],
-        %(starts)s::timestamptz[], %(minutes)s::timestamptz[], %(keys)s::uuid[],
-        %(amounts)s::bigint[])
+    FROM unnest(%(accounts)b::uuid[], %(ids)b::uuid[], %(meters)b::text[],
+        %(starts)b::timestamptz[], %(minutes)b::timestamptz[], %(keys)b::uuid[],
+        %(amounts)b::bigint[])
         AS spent (account_id, id, meter, window_start, minute, key_id, amount)
         JOIN accounts ON accounts.id = spent.account_id
     ORDER BY 1, 2
@@ -122,7 +122,7 @@ _EVENTS = """
 _RECORDS = """
     WITH total AS (
         SELECT account_id, period_start, sum(amount)::bigint AS amount
-        FROM unnest(%(accounts)s::uuid[], %(period_starts)s::timestamptz[], %(amounts)s::bigint[])
+        FROM unnest(%(accounts)b::uuid[], %(period_starts)b::timestamptz[], %(amounts)b::bigint[])
             AS spent (account_id, period_start, amount)
         GROUP BY 1, 2
     ), locked AS MATERIALIZED (
@@ -137,7 +137,7 @@ _OUT = """
     SELECT coalesce(sum(amount), 0)::bigint FROM allowances
     WHERE account_id = %(account_id)s AND meter = %(meter)s AND window_start = %(window_start)s AND NOT is_forfeited
 """
-_RECALL = "SELECT pg_notify(%(channel)s, payload) FROM unnest(%(payloads)s::text[]) AS payload"
+_RECALL = "SELECT pg_notify(%(channel)s, payload) FROM unnest(%(payloads)b::text[]) AS payload"
 
 
 async def lock_journal(on: Connection, journal_id: UUID) -> Fence | None:
