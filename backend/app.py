@@ -1,6 +1,7 @@
 """The web application: what it consists of, put together."""
 
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -110,41 +111,12 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         lifespan=_lifespan,
     )
     app.settings, app.clock = settings, clock or SystemClock()
-    catalogs, jwt = Catalogs(), JwtService.from_settings(settings)
-    encryption = Encryption.from_settings(settings)
-    second_factor = SecondFactor(encryption)
-    rates, passes = _rate_store(settings, database), Passes(catalogs)
-    app.admission = Admission(
-        settings=settings,
-        database=database,
-        catalogs=catalogs,
-        credentials=Credentials(jwt, TrustedIssuers(settings.trusted_issuers)),
-        rates=rates,
-    )
-    treasury = Treasury(database, settings.feature_home / "journal", passes)
-    engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app/plans", treasury=treasury)
-    app.gate = Gate(engine=engine, passes=passes, rates=rates, treasury=treasury)
-    app.state.sealer = Sealer(encryption)
-    app.front = Front(
-        super(Application, app).__call__, gate=app.gate, sealer=app.state.sealer, settings=settings, clock=app.clock
-    )
-    app.state.settings = settings
-    app.state.database = database
-    app.state.catalogs = catalogs
-    passwords = Passwords.from_settings(settings)
-    app.state.passwords = passwords
-    app.state.auth = AuthService(
-        database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
-    )
-    app.state.own_security = OwnSecurity(
-        database=database, passwords=passwords, second_factor=second_factor, settings=settings
-    )
-    app.state.resets = ResetService(database=database, passwords=passwords, settings=settings)
-    app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
+    app.state.settings, app.state.database = settings, database
     app.state.errors_url = settings.api_base_url
-    app.state.engine = engine
-    app.state.treasury = treasury
     app.state.schema_head = ScriptDirectory.from_config(migrate.config("")).get_current_head()
+    jwt, encryption = JwtService.from_settings(settings), Encryption.from_settings(settings)
+    _add_enforcement(app, database, jwt, encryption)
+    _add_sign_in(app, database, jwt, encryption)
     install_handlers(app, foreign=UNAVAILABLE, is_unavailable=is_unavailable)
     # Routes are looked for in this order: first what is called most.
     for router in (
@@ -162,6 +134,52 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         app.include_router(router)
     if not settings.is_production:
         app.include_router(mail_routes.router)
+    return app
+
+
+def _add_enforcement(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
+    """Who may call, how often, and what it costs."""
+    settings, catalogs = app.settings, Catalogs()
+    rates, passes = _rate_store(settings, database), Passes(catalogs)
+    treasury = Treasury(database, settings.feature_home / "journal", passes)
+    engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app/plans", treasury=treasury)
+    sealer = Sealer(encryption)
+    app.admission = Admission(
+        settings=settings,
+        database=database,
+        catalogs=catalogs,
+        credentials=Credentials(jwt, TrustedIssuers(settings.trusted_issuers)),
+        rates=rates,
+    )
+    app.gate = Gate(engine=engine, passes=passes, rates=rates, treasury=treasury)
+    app.front = Front(
+        super(Application, app).__call__, gate=app.gate, sealer=sealer, settings=settings, clock=app.clock
+    )
+    app.state.catalogs, app.state.engine, app.state.treasury, app.state.sealer = catalogs, engine, treasury, sealer
+
+
+def _add_sign_in(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
+    """Users, their passwords and their second factors."""
+    settings, passwords, second_factor = app.settings, Passwords.from_settings(app.settings), SecondFactor(encryption)
+    app.state.passwords = passwords
+    app.state.auth = AuthService(
+        database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
+    )
+    app.state.own_security = OwnSecurity(
+        database=database, passwords=passwords, second_factor=second_factor, settings=settings
+    )
+    app.state.resets = ResetService(database=database, passwords=passwords, settings=settings)
+    app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
+
+
+def serving() -> FastAPI:
+    """The application for a process that does nothing else, as servers start it.
+
+    What is there when it begins stays to the end: the search for cycles of garbage leaves it out from now on.
+    """
+    app = create_app()
+    gc.collect()
+    gc.freeze()
     return app
 
 

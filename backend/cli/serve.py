@@ -18,7 +18,7 @@ from backend.cli.ports import describe_users
 from backend.cli.workers import Workers
 from backend.core.settings import Settings, get_settings
 
-APPLICATION = "backend.app:create_app"
+APPLICATION = "backend.app:serving"
 WORKER = "backend.worker"
 API_PORT = 8000
 LOOPBACK = "localhost"
