@@ -6,39 +6,25 @@ import errno
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from backend.catalog.document import load
-from backend.catalog.service import apply
 from backend.core.errors import Unavailable
-from backend.core.settings import REPOSITORY
 from backend.db.session import Database
 from backend.enforcement import settling
 from backend.enforcement.heirs import take_over
 from backend.enforcement.journal import HEADER_BYTES, RECORD_BYTES
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.factories.accounts import Person, person
+from backend.tests.factories.calls import Stored, plans_with, stored
 from backend.tests.fakes.process import Process
 from backend.tests.moments import NOW
 from backend.tests.turns import in_turns
 
 Start = Callable[[], Awaitable[Process]]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What the database says of the calls of an account."""
-
-    used: int
-    held: int
-    forfeited: int
-    events: int
-    recorded: int
 
 
 @pytest.fixture
@@ -65,29 +51,10 @@ async def user(database: Database) -> Person:
     return made
 
 
-async def stored(database: Database, user: Person) -> Stored:
-    async with database.read(user.account_id) as session:
-        row = (
-            await session.execute(
-                text("""
-                    SELECT coalesce(sum(used), 0) AS used, coalesce(sum(held), 0) AS held,
-                        coalesce(sum(forfeited), 0) AS forfeited,
-                        (SELECT coalesce(sum(amount), 0) FROM usage_events WHERE meter = 'api_calls') AS events,
-                        (SELECT coalesce(sum(api_calls), 0) FROM user_usage) AS recorded
-                    FROM meter_usage WHERE meter = 'api_calls'
-                """)
-            )
-        ).one()
-    return Stored(*(int(value) for value in row))
-
-
 async def limited(database: Database, calls: int) -> Person:
     """Somebody on Pro with another number of calls a day."""
-    plans = (REPOSITORY / "plans.toml").read_text()
-    assert plans.count("limit = 10_000,") == 1
-    document = load(plans.replace("limit = 10_000,", f"limit = {calls},"))
+    await plans_with(database, calls, now=NOW)
     async with database.system() as session:
-        await apply(session, document, now=NOW)
         made = await person(session)
         await upgrade_user_plan(session, made.user_id, "pro", now=NOW)
     return made
@@ -108,7 +75,7 @@ async def test_calls_from_memory_are_counted_with_the_next_round(
         assert (outcome.decision.allowed, outcome.decision.used, outcome.decision.held) == (True, used, 0)
         assert outcome.decision.remaining == 10_000 - used
     await process.treasury.settle_account(user.account_id)
-    assert await stored(database, user) == Stored(used=5, held=0, forfeited=0, events=5, recorded=5)
+    assert await stored(database, user.account_id) == Stored(used=5, held=0, forfeited=0, events=5, recorded=5)
     async with database.read(user.account_id) as session:
         assert await session.scalar(text("SELECT count(*) FROM usage_events")) == 1  # of one key in one minute
 
@@ -117,10 +84,10 @@ async def test_what_lies_idle_goes_back(start: Start, database: Database, user: 
     process = await start()
     await process.call(user, await process.entitlements(user))
     for _ in range(100):
-        if await stored(database, user) == Stored(used=1, held=0, forfeited=0, events=1, recorded=1):
+        if await stored(database, user.account_id) == Stored(used=1, held=0, forfeited=0, events=1, recorded=1):
             return
         await asyncio.sleep(0.1)
-    raise AssertionError(await stored(database, user))
+    raise AssertionError(await stored(database, user.account_id))
 
 
 @pytest.mark.parametrize("limit", [0, 1, 63, 64, 200, 1_000])
@@ -139,7 +106,7 @@ async def test_four_processes_admit_exactly_the_limit(start: Start, database: Da
     for process in processes:
         await process.stop()
         process.treasury.allowances = None
-    assert await stored(database, user) == Stored(limit, 0, 0, limit, limit)
+    assert await stored(database, user.account_id) == Stored(limit, 0, 0, limit, limit)
 
 
 async def test_a_dead_process_is_settled_by_a_sibling_once(start: Start, database: Database, user: Person) -> None:
@@ -150,9 +117,9 @@ async def test_a_dead_process_is_settled_by_a_sibling_once(start: Start, databas
     folder = folder_of(dead)
     await dead.die()
     assert await take_over(sibling.database, folder) == 1
-    assert await stored(database, user) == Stored(used=7, held=0, forfeited=0, events=7, recorded=7)
+    assert await stored(database, user.account_id) == Stored(used=7, held=0, forfeited=0, events=7, recorded=7)
     assert await take_over(sibling.database, folder) == 0
-    assert await stored(database, user) == Stored(used=7, held=0, forfeited=0, events=7, recorded=7)
+    assert await stored(database, user.account_id) == Stored(used=7, held=0, forfeited=0, events=7, recorded=7)
 
 
 async def test_a_living_process_is_not_taken_over(start: Start, user: Person) -> None:
@@ -182,7 +149,7 @@ async def test_who_was_stopped_past_its_lease_forfeits_until_it_settles(
     await asyncio.wait([task])
     await expire(database)
     await other.treasury._care()
-    found = await stored(database, user)
+    found = await stored(database, user.account_id)
     assert (found.held, found.used) == (0, 0)
     assert found.forfeited >= 3
     # Its lease has run out by its own clock, too: it spends nothing.
@@ -191,7 +158,7 @@ async def test_who_was_stopped_past_its_lease_forfeits_until_it_settles(
     assert not allowances.spend(allowances.lot(pool, None), 1, 1, 1)
     # It wakes, and says what it had spent: the rest is free again.
     await stopped.treasury._do_round()
-    assert await stored(database, user) == Stored(used=3, held=0, forfeited=0, events=3, recorded=3)
+    assert await stored(database, user.account_id) == Stored(used=3, held=0, forfeited=0, events=3, recorded=3)
 
 
 async def test_after_another_boot_records_count_and_the_rest_is_forfeited(
@@ -211,7 +178,7 @@ async def test_after_another_boot_records_count_and_the_rest_is_forfeited(
     assert await take_over(sibling.database, folder) == 0  # its owner may live on another machine of this volume
     await expire(database)
     assert await take_over(sibling.database, folder) == 1
-    found = await stored(database, user)
+    found = await stored(database, user.account_id)
     assert (found.used, found.held, found.events, found.recorded) == (4, 0, 4, 4)
     assert found.forfeited > 0
 
@@ -228,7 +195,7 @@ async def test_a_torn_record_ends_the_replay(start: Start, database: Database, u
         file.seek(HEADER_BYTES + 3 * RECORD_BYTES + 60)
         file.write(b"torn")
     assert await take_over(sibling.database, folder) == 1
-    assert await stored(database, user) == Stored(used=3, held=0, forfeited=0, events=3, recorded=3)
+    assert await stored(database, user.account_id) == Stored(used=3, held=0, forfeited=0, events=3, recorded=3)
 
 
 async def test_a_round_whose_end_was_not_heard_of_is_counted_once(
@@ -252,7 +219,7 @@ async def test_a_round_whose_end_was_not_heard_of_is_counted_once(
         with contextlib.suppress(Unavailable):
             await process.treasury.settle_account(user.account_id)
         await asyncio.sleep(0.05)
-    assert await stored(database, user) == Stored(used=6, held=0, forfeited=0, events=6, recorded=6)
+    assert await stored(database, user.account_id) == Stored(used=6, held=0, forfeited=0, events=6, recorded=6)
 
 
 async def test_without_room_for_a_journal_every_spend_is_strict(
@@ -266,7 +233,7 @@ async def test_without_room_for_a_journal_every_spend_is_strict(
     assert process.treasury.problem is not None
     assert "No space left" in process.treasury.problem
     assert (await process.call(user, await process.entitlements(user))).decision.used == 1
-    assert await stored(database, user) == Stored(used=1, held=0, forfeited=0, events=1, recorded=1)
+    assert await stored(database, user.account_id) == Stored(used=1, held=0, forfeited=0, events=1, recorded=1)
 
 
 async def test_a_failed_call_costs_nothing_also_after_it_was_settled(
@@ -280,10 +247,10 @@ async def test_a_failed_call_costs_nothing_also_after_it_was_settled(
     pool = allowances.of_account(user.account_id)[0]
     lot = allowances.lot(pool, None)
     await process.treasury.round()
-    assert (await stored(database, user)).used == 1
+    assert (await stored(database, user.account_id)).used == 1
     assert allowances.spend(lot, -1, 0, int(datetime(2026, 3, 10, tzinfo=UTC).timestamp()) // 60)
     await process.treasury.settle_account(user.account_id)
-    found = await stored(database, user)
+    found = await stored(database, user.account_id)
     assert (found.used, found.held, found.events, found.recorded) == (0, 0, 0, 0)
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -27,7 +28,9 @@ def _children(pid: int) -> list[int]:
 class Server:
     """`feature serve` with one or several processes; addresses of this machine are on the allow list."""
 
-    def __init__(self, database_url: str, home: Path, *, processes: int = 1) -> None:
+    def __init__(
+        self, database_url: str, home: Path, *, processes: int = 1, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.database_url = database_url
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
@@ -38,6 +41,7 @@ class Server:
             "WEB_PROCESSES": str(processes),
             "RATE_LIMIT_ALLOWLIST": "127.0.0.1",
             "LOG_LEVEL": "ERROR",
+            **(environment or {}),
         }
         self._log = home / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
