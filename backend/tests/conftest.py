@@ -42,14 +42,6 @@ _RUNS = "SELECT DISTINCT application_name FROM pg_stat_activity WHERE applicatio
 _OURS = "SELECT datname FROM pg_database WHERE datname LIKE %s"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that kill, stop or race whole servers run one after the other: each needs the machine to be its own."""
-    for item in items:
-        if item.get_closest_marker("faults"):
-            item.add_marker(pytest.mark.xdist_group("faults"))
-
-
 class Databases:
     """Makes and drops the databases of one test run on one server.
 

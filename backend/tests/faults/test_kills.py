@@ -19,7 +19,7 @@ from backend.tests.faults.people import customer, service_headers
 from backend.tests.faults.server import Server
 from backend.tests.http.calls import Caller
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 _CALLERS = 8
 _COMES_BACK_WITHIN = 60.0  # seconds: a killed server recovers from its log first

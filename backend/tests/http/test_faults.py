@@ -16,7 +16,7 @@ from backend.tests.faults.people import customer, service_headers
 from backend.tests.faults.server import Server
 from backend.tests.faults.test_kills import Load, verify
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 _APPLICATION = "feature-platform"
 

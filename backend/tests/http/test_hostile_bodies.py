@@ -115,7 +115,12 @@ async def user(client: httpx.AsyncClient, database: Database) -> Headers:
 def url_of(path: str) -> str:
     reservation = "01920000-0000-7000-8000-000000000001"
     return path.format(
-        reservation_id=reservation, external_id="org-1", subject="someone", session_id=reservation, name="pro"
+        reservation_id=reservation,
+        external_id="org-1",
+        subject="someone",
+        session_id=reservation,
+        name="pro",
+        decision="none",
     )
 
 

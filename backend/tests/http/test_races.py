@@ -16,7 +16,7 @@ from backend.tests.faults.people import customer
 from backend.tests.faults.server import Server
 from backend.tests.http.calls import Caller, signed_up
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 EMAIL = "ada@example.com"
 
