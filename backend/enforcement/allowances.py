@@ -225,6 +225,11 @@ class Allowances:
             self._give_back(pool)
         self._wake()
 
+    def end(self) -> None:
+        """Nothing is asked for any more, and everything is given back in the next round, which is the last."""
+        self._wanting = {}
+        self.give_back(list(self.pools.values()))
+
     def of_account(self, account_id: UUID) -> list[Pool]:
         return [pool for pool in self.pools.values() if pool.key[0] == account_id]
 

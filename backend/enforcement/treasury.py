@@ -93,7 +93,7 @@ class Treasury:
     async def _close(self, allowances: Allowances) -> None:
         is_settled = False
         with contextlib.suppress(Exception):
-            allowances.give_back(list(allowances.pools.values()))
+            allowances.end()
             await self._do_round()
             async with self._database.system() as session:
                 await forget(session, allowances.journal.id)
