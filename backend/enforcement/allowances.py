@@ -193,7 +193,7 @@ class Allowances:
         return found
 
     def spend(self, lot: Lot, amount: int, now: int, minute: int) -> bool:
-        """Spends from memory if it is there; recorded before this returns. A negative amount takes a spend back.
+        """Spends from memory if it is there; recorded before this returns.
 
         `now` is of the boot clock. False changes nothing: ask for more, or spend where all processes see it.
         """
@@ -213,6 +213,13 @@ class Allowances:
         if left < pool.low and not pool.is_wanted:
             self.want(pool)
         return True
+
+    def take_back(self, lot: Lot, amount: int, now: int, minute: int) -> bool:
+        """The opposite of `spend`, recorded like it; also of a pool that has been forgotten in the meantime."""
+        is_done = self.spend(lot, -amount, now, minute)
+        if is_done and self.pools.get(lot.pool.key) is not lot.pool:
+            self._give_back(lot.pool)
+        return is_done
 
     def want(self, pool: Pool) -> None:
         """Asks for more, in the next round: half of it is left, so nobody waits yet."""
@@ -250,9 +257,9 @@ class Allowances:
         return batch
 
     def take_wanting(self) -> list[Pool]:
-        """The pools that want more, each once."""
-        wanting, self._wanting = list(self._wanting.values()), {}
-        return wanting
+        """The pools that want more, each once; none that has been forgotten."""
+        wanting, self._wanting = self._wanting.values(), {}
+        return [pool for pool in wanting if self.pools.get(pool.key) is pool]
 
     def drop(self) -> None:
         """Forgets everything: what was held is held no more."""

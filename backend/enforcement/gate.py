@@ -115,7 +115,7 @@ class Gate:
         """The call failed: it costs nothing. Recorded like the spend; counted where that was counted."""
         allowances = self._treasury.allowances
         if allowances is not None:
-            allowances.spend(passage.lot, -passage.metering.amount, boot_nanoseconds(), passage.seconds // 60)
+            allowances.take_back(passage.lot, passage.metering.amount, boot_nanoseconds(), passage.seconds // 60)
 
     def remember(
         self,

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import structlog
 
+from backend.core.clock import SystemClock
 from backend.core.metrics import TAKEN_OVER
 from backend.db.session import Database, SystemSession, driver
 from backend.enforcement.allowances import spent_of
 from backend.enforcement.journal import LeftJournal, Place, left_journals
 from backend.usage.leftovers import is_lease_over, settle_left
 from backend.usage.settlement import lock_journal
+
+# Seconds after which the owner of a journal would have begun it; more than the clocks of two machines differ by.
+_OLD = 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +45,8 @@ async def _settle(session: SystemSession, journal: LeftJournal) -> bool:
     if not journal.is_of_this_boot and not await is_lease_over(session, journal.id):
         return False
     fence = await lock_journal(await driver(session), journal.id)
-    if fence is None:  # it never held anything, or has been settled and only its file was left
-        return True
+    if fence is None:  # it has not begun yet, or has been settled and only its file was left
+        return journal.is_of_this_boot or SystemClock().now().timestamp() - journal.changed_at > _OLD
     sums: dict[tuple[Place, int], int] = defaultdict(int)
     records = await asyncio.to_thread(journal.replay, fence.position)
     for record in records:

@@ -149,6 +149,8 @@ class LeftJournal:
         self.id = journal_id
         self.path = path
         self.is_of_this_boot = boot_id == boot()
+        self.changed_at = os.fstat(file).st_mtime
+        """Seconds since 1970, by the clock of its machine."""
         self._file = file
         self._records = records
 

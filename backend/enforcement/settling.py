@@ -65,6 +65,8 @@ async def begin(wire: RoundConnection, allowances: Allowances, last: Round | Non
     `last` is a round of which it is open whether it has committed. `now` is of the boot clock. Raises JournalLost.
     """
     journal = allowances.journal
+    if not journal.is_begun and not journal.path.exists():  # begun unheard of, and taken over before the next round
+        raise JournalLost
     fence, holders = await wire.begin(journal.id, is_new=not journal.is_begun)
     if fence is None:
         raise JournalLost
@@ -80,7 +82,8 @@ async def begin(wire: RoundConnection, allowances: Allowances, last: Round | Non
         batch=batch,
         wanting=allowances.take_wanting(),
         holders=holders,
-        is_unsure=has_committed or fence.is_expired,
+        # Once unsure, until a round is known to have committed: another may be lost between.
+        is_unsure=fence.is_expired or has_committed or (last is not None and last.is_unsure),
         from_forfeited=fence.is_expired,
     )
 

@@ -16,7 +16,7 @@ from backend.core.errors import Unavailable
 from backend.db.session import Database
 from backend.enforcement import settling
 from backend.enforcement.heirs import take_over
-from backend.enforcement.journal import HEADER_BYTES, RECORD_BYTES
+from backend.enforcement.journal import HEADER_BYTES, RECORD_BYTES, Journal, boot
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.factories.accounts import Person, person
 from backend.tests.factories.calls import Stored, plans_with, stored
@@ -183,6 +183,34 @@ async def test_after_another_boot_records_count_and_the_rest_is_forfeited(
     assert found.forfeited > 0
 
 
+async def test_a_journal_of_another_machine_that_has_not_begun_is_left_alone(start: Start, user: Person) -> None:
+    sibling = await start()
+    folder = folder_of(sibling)
+    theirs = Journal.create(folder)
+    theirs.path.write_bytes(theirs.path.read_bytes().replace(boot().encode(), b"another".ljust(len(boot()))))
+    theirs.close(remove=False)  # as if its lock could not be seen from here
+    assert await take_over(sibling.database, folder) == 0
+    assert theirs.path.exists()
+    os.utime(theirs.path, (0, 0))
+    assert await take_over(sibling.database, folder) == 1
+    assert not theirs.path.exists()
+
+
+async def test_who_ends_while_more_is_wanted_holds_nothing(start: Start, database: Database, user: Person) -> None:
+    process = await start()
+    known = await process.entitlements(user)
+    await process.call(user, known)
+    allowances, task = process.treasury.allowances, process.treasury._task
+    assert allowances is not None
+    assert task is not None
+    task.cancel()
+    await asyncio.wait([task])
+    allowances.want(allowances.of_account(user.account_id)[0])  # after the last round has begun
+    await process.stop()
+    process.treasury.allowances = None
+    assert await stored(database, user.account_id) == Stored(used=1, held=0, forfeited=0, events=1, recorded=1)
+
+
 async def test_a_torn_record_ends_the_replay(start: Start, database: Database, user: Person) -> None:
     dead, sibling = await start(), await start()
     known = await dead.entitlements(user)
@@ -248,7 +276,7 @@ async def test_a_failed_call_costs_nothing_also_after_it_was_settled(
     lot = allowances.lot(pool, None)
     await process.treasury.round()
     assert (await stored(database, user.account_id)).used == 1
-    assert allowances.spend(lot, -1, 0, int(datetime(2026, 3, 10, tzinfo=UTC).timestamp()) // 60)
+    assert allowances.take_back(lot, 1, 0, int(datetime(2026, 3, 10, tzinfo=UTC).timestamp()) // 60)
     await process.treasury.settle_account(user.account_id)
     found = await stored(database, user.account_id)
     assert (found.used, found.held, found.events, found.recorded) == (0, 0, 0, 0)
