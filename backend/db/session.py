@@ -124,7 +124,7 @@ def driver_url(url: str) -> str:
 
 # Errors that mean "the database does not answer in time": 503, never 500.
 _UNAVAILABLE_STATES = frozenset({"08", "53", "57", "55", "40"})
-UNAVAILABLE: tuple[type[Exception], ...] = (PoolTimeout, DBAPIError)
+UNAVAILABLE: tuple[type[Exception], ...] = (PoolTimeout, DBAPIError, psycopg.Error)
 
 
 def is_unavailable(error: BaseException) -> bool:

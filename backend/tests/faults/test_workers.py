@@ -11,7 +11,7 @@ import pytest
 
 from backend.tests.faults.server import Server
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 
 # uvicorn ends a process that does not answer within so many seconds, unless it is only starting.
 HEALTH_CHECK = 5.0
