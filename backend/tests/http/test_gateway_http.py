@@ -188,7 +188,7 @@ async def test_another_account_is_unknown_also_where_the_own_one_passes_from_mem
 ) -> None:
     other = await customer(database)
     for caller in (who, other):
-        await from_memory(lambda caller=caller: ask(client, caller.headers))  # type: ignore[misc]
+        await from_memory(lambda caller=caller: ask(client, caller.headers))  # type: ignore[misc]  # binds the value of the loop
     problem(await ask(client, {**who.headers, "Feature-Account": other.account_id}), 404, "account_unknown")
 
 

@@ -17,7 +17,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -37,6 +36,7 @@ from backend.subscription.entitlements import Entitlements
 from backend.subscription.repository import AccountRow
 from backend.tests.moments import NOW
 from backend.tests.properties.ledger import SECOND, Fate, Ledger, LedgerConnection, Lost
+from backend.tests.properties.sizes import size
 from backend.usage.model import API_CALLS, Window
 from backend.usage.rounds import RoundConnection
 from backend.usage.settlement import CounterKey
@@ -389,15 +389,7 @@ class Machine(RuleBasedStateMachine):
 def _prove(*, examples: int, steps: int) -> None:
     run_state_machine_as_test(
         Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            derandomize="FEATURE_SEED" not in os.environ,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.explicit, Phase.generate, Phase.shrink),
-        ),
+        settings=size(examples=examples, steps=steps),
     )
 
 

@@ -1,14 +1,12 @@
 """Any sequence of spending, reserving, changing plans and passing time agrees with the reference, step by step."""
 
 import asyncio
-import os
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -30,6 +28,7 @@ from backend.subscription.service import get_user_plan, upgrade_user_plan
 from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
 from backend.tests.properties.reference import Hold, Reference
+from backend.tests.properties.sizes import size
 from backend.usage.errors import IdempotencyConflict
 from backend.usage.model import Source
 
@@ -198,15 +197,7 @@ def _prove(url: str, *, examples: int, steps: int) -> None:
         Model.engine = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app/plans")
         run_state_machine_as_test(
             Model,
-            settings=settings(
-                max_examples=examples,
-                stateful_step_count=steps,
-                deadline=None,
-                database=None,
-                derandomize="FEATURE_SEED" not in os.environ,
-                suppress_health_check=list(HealthCheck),
-                phases=(Phase.explicit, Phase.generate, Phase.shrink),
-            ),
+            settings=size(examples=examples, steps=steps),
         )
     finally:
         loop.run_until_complete(Model.engine.close())
