@@ -107,9 +107,9 @@ class Machine(RuleBasedStateMachine):
             await asyncio.sleep(0.01)
             wire = process.treasury._wire
             if wire is not None and not wire.is_broken:
-                with socket.socket(fileno=os.dup(wire._connection.fileno())) as its:
-                    with contextlib.suppress(OSError):  # it is lost already, and no round has noticed yet
-                        its.shutdown(socket.SHUT_RDWR)
+                # It may be lost already, and no round has noticed yet.
+                with contextlib.suppress(OSError), socket.socket(fileno=os.dup(wire._connection.fileno())) as its:
+                    its.shutdown(socket.SHUT_RDWR)
             return await calls
 
         self.admitted[self.people[which].account_id] += sum(self.run(work()))
