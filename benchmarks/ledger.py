@@ -99,7 +99,7 @@ def _ledger(like: Entitlements, names: Sequence[bytes]) -> Spend[bytes]:
             name,
             principal,
             entitlements,
-            bucket=Bucket("api", account_subject(account_id)).key,
+            bucket=Bucket("api", account_subject(account_id)),
             rate=rate,
             asked_at=at + _HOUR,
         )

@@ -15,6 +15,7 @@ from uvicorn.supervisors import ChangeReload
 from backend.cli.database import held
 from backend.cli.output import CommandError
 from backend.cli.ports import describe_users
+from backend.cli.protocol import Protocol
 from backend.cli.workers import Workers
 from backend.core.settings import Settings, get_settings
 
@@ -42,6 +43,7 @@ def serve(
         config = uvicorn.Config(
             APPLICATION,
             factory=True,
+            http=Protocol,
             host=host,
             port=port,
             backlog=_BACKLOG,

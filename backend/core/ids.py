@@ -1,6 +1,5 @@
 """Identifiers: UUIDv7, made by the application, and the distinct types of the two ids that must never be confused."""
 
-import functools
 import itertools
 import os
 import threading
@@ -16,17 +15,22 @@ _last = 0
 
 
 _requests = itertools.count()
+_process = ""
 
 
 def request_id() -> str:
     """A name for one request, unique among all processes; cheaper than a UUID."""
-    return f"req_{_process_name(os.getpid())}{next(_requests):x}"
+    return f"{_process}{next(_requests):x}"
 
 
-@functools.lru_cache(maxsize=1)
-def _process_name(_pid: int) -> str:
+def _name_process() -> None:
     """Random for each process, also for those that were forked from one."""
-    return os.urandom(10).hex()
+    global _process
+    _process = f"req_{os.urandom(10).hex()}"
+
+
+_name_process()
+os.register_at_fork(after_in_child=_name_process)
 
 
 def uuid7() -> UUID:

@@ -113,9 +113,9 @@ class Pool:
 
     def shown(self) -> Counter:
         """The counter as it is for whoever looks: what went out of memory is used, what is left in memory is free."""
-        spent = self.spent - self.spent_when_filled
-        held = max(0, self.counter.held - self.left - spent)
-        return replace(self.counter, used=self.counter.used + spent, held=held)
+        counter, spent = self.counter, self.spent - self.spent_when_filled
+        held = max(0, counter.held - self.left - spent)
+        return Counter(counter.meter, counter.window, counter.used + spent, held, counter.forfeited)
 
 
 class Lot:

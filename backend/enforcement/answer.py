@@ -2,26 +2,29 @@
 
 import logging
 import time
+from collections.abc import Awaitable, Iterable
 from contextvars import Token
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 import structlog
 from starlette.types import Message, Scope, Send
 
 from backend.core.errors import PlatformError
 from backend.core.log import REQUEST_ID
-from backend.core.metrics import REQUESTS, SECONDS
+from backend.core.metrics import REQUESTS
 from backend.core.problem.document import problem_bytes
 from backend.core.problem.media import MEDIA_TYPE
 from backend.enforcement.gate import Halt, Passage
-from backend.enforcement.headers import Metered, Rated, fields, passage_fields
+from backend.enforcement.headers import NO_STORE, NOSNIFF, Metered, Rated, fields, passage_fields, passage_lines
 
 _LOWEST_ERROR = 400
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
-_NO_STORE = (b"cache-control", b"no-store")
+# What a server says it takes, and where: header fields as they go over the wire, beside those that are listed.
+LINES = "feature.lines"
+_OURS = frozenset(
+    b"cache-control ratelimit ratelimit-policy x-content-type-options x-ratelimit-limit x-ratelimit-remaining"
+    b" x-ratelimit-reset x-request-id".split()
+)
 
 log = structlog.get_logger("requests")
 _LOGGER = logging.getLogger("requests")
@@ -38,20 +41,11 @@ class InternalError(PlatformError):
 class Answer:
     """`passage` is of a metered request that was let through from memory, `halt` of one that was stopped there."""
 
-    __slots__ = (
-        "_began",
-        "_errors_url",
-        "_scope",
-        "_send",
-        "halt",
-        "is_complete",
-        "metered",
-        "now",
-        "passage",
-        "rated",
-        "request_id",
-        "status",
-    )
+    rated: Rated | None = None
+    passage: Passage | None = None
+    halt: Halt | None = None
+    status: int | None = None
+    is_complete = False
 
     def __init__(self, scope: Scope, send: Send, request_id: str, *, now: datetime, errors_url: str) -> None:
         self._scope = scope
@@ -60,12 +54,8 @@ class Answer:
         self._began = time.perf_counter()
         self.now = now
         self.request_id = request_id
-        self.rated: Rated | None = None
         self.metered: list[Metered] = []
-        self.passage: Passage | None = None
-        self.halt: Halt | None = None
-        self.status: int | None = None
-        self.is_complete = False
+        self._takes_lines = LINES in scope.get("extensions", ())
 
     def bind(self) -> "Token[str | None]":
         """Everything that is logged from here on is of this request."""
@@ -74,13 +64,18 @@ class Answer:
     def unbind(self, token: "Token[str | None]") -> None:
         REQUEST_ID.reset(token)
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
+        """Sends a part on, with the fields that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": self._with_fields(message.get("headers", ()))}
+            given = message.get("headers", ())
+            if self.passage is not None and self._takes_lines and _OURS.isdisjoint([name for name, _ in given]):
+                message = {**message, LINES: passage_lines(self.passage)}
+            else:
+                message = {**message, "headers": self._with_fields(given)}
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.is_complete = True
-        await self._send(message)
+        return self._send(message)
 
     async def refuse(self, error: PlatformError) -> None:
         """Answers with a problem document, from outside the application."""
@@ -105,9 +100,7 @@ class Answer:
         route = self._scope.get("route")
         path = getattr(route, "path", None) or self._scope["path"][:200]
         method, known = self._scope["method"], "other" if route is None else path
-        counted, timed = _metrics(method if method in _METHODS else "other", known, self.status)
-        counted.inc()
-        timed.observe(seconds)
+        REQUESTS.of(method if method in _METHODS else "other", known, self.status).timed(seconds)
         is_quiet = (self.status or 500) < _LOWEST_ERROR and (
             self.passage is not None or not self._scope["path"].startswith("/v1/")
         )
@@ -116,21 +109,15 @@ class Answer:
             fields = {"method": method, "path": path, "status": self.status, "milliseconds": round(seconds * 1_000, 1)}
             log.log(level, "request", **fields)
 
-    def _with_fields(self, given: Any) -> list[tuple[bytes, bytes]]:
-        headers = list(given)
-        present = {name.lower() for name, _ in headers}
-        added = [(b"x-request-id", self.request_id.encode()), _NOSNIFF]
+    def _with_fields(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        added = [(b"x-request-id", self.request_id.encode()), NOSNIFF]
         if self._scope["path"].startswith("/v1/"):
-            added.append(_NO_STORE)
+            added.append(NO_STORE)
         if self.passage is not None:
             added += passage_fields(self.passage)
         else:
             added += fields(self.rated, self.metered, now=self.now)
-        headers += [field for field in added if field[0] not in present]
-        return headers
-
-
-@lru_cache(maxsize=4_096)
-def _metrics(method: str, route: str, status: int | None) -> tuple[Any, Any]:
-    """The counters of a kind of answer; looking them up by their labels costs more than counting."""
-    return REQUESTS.labels(method, route, status), SECONDS.labels(route)
+        present = {name.lower() for name, _ in given}
+        if not present.isdisjoint([name for name, _ in added]):  # what the endpoint says itself stands
+            added = [field for field in added if field[0] not in present]
+        return [*given, *added]

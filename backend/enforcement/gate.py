@@ -5,7 +5,7 @@ allowance left, a refusal) goes the long way: everything is read anew, and the s
 see it. What the long way has read is remembered for the next request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -17,9 +17,11 @@ from backend.auth.principal import Principal
 from backend.enforcement.allowances import BELIEVED, Lot, Pool
 from backend.enforcement.decide import Refused, ask, refused
 from backend.enforcement.engine import Caller, Engine, Outcome
+from backend.enforcement.incoming import MAX_HEADER_BYTES, own_or_new
 from backend.enforcement.journal import boot_nanoseconds
-from backend.enforcement.passes import Pass, Passes
+from backend.enforcement.passes import Pass, Passes, pass_name
 from backend.enforcement.treasury import Treasury
+from backend.ratelimit.model import Bucket, RateVerdict, rate_verdict
 from backend.ratelimit.store import RateStore
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import Source
@@ -45,7 +47,7 @@ class Metering:
 class Passage:
     """A metered request that was let through, and what it spent. Built for every one of them, so it is small."""
 
-    __slots__ = ("found", "lot", "metering", "seconds", "verdict")
+    __slots__ = ("found", "lot", "metering", "request_id", "seconds", "verdict")
 
     def __init__(self, found: Pass, lot: Lot, metering: Metering, verdict: Verdict, seconds: int) -> None:
         self.found = found
@@ -54,6 +56,7 @@ class Passage:
         self.verdict = verdict
         self.seconds = seconds
         """When, in whole seconds since 1970 by the clock of the system."""
+        self.request_id = b""
 
     @property
     def principal(self) -> Principal:
@@ -73,33 +76,61 @@ class Passage:
 
 
 class Halt(NamedTuple):
-    """Who calls is known, and what the rate limit says; the rest is to be found out the long way."""
+    """Who calls is known, and perhaps what the rate limit says; the rest is to be found out the long way."""
 
     found: Pass
-    verdict: Verdict
+    verdict: Verdict | None
 
 
 class Gate:
     """One for a process."""
 
-    def __init__(self, *, engine: Engine, passes: Passes, rates: RateStore, treasury: Treasury) -> None:
+    def __init__(
+        self, *, engine: Engine, passes: Passes, rates: RateStore, treasury: Treasury, looks_at_addresses: bool = False
+    ) -> None:
         self.engine = engine
         self.passes = passes
         self._rates = rates
         self._treasury = treasury
+        self._looks_at_addresses = looks_at_addresses
+        """Nobody passes quickly: addresses are to be looked at first."""
+
+    def pass_by(
+        self, headers: Iterable[tuple[bytes, bytes]], metering: Metering, now: datetime
+    ) -> Passage | Halt | None:
+        """`quick`, for whom the header fields name. None also where there is something to be said about them first."""
+        if self._looks_at_addresses:
+            return None
+        authorization, account, given, size = None, b"", None, 0
+        for name, value in headers:
+            size += len(name) + len(value)
+            if name == b"authorization":
+                if authorization is not None:
+                    return None
+                authorization = value
+            elif name == b"feature-account":
+                account = value
+            elif name == b"x-request-id":
+                given = value
+        if authorization is None or size > MAX_HEADER_BYTES:
+            return None
+        found = self.quick(pass_name(authorization, account), metering, now, int(now.timestamp()))
+        if isinstance(found, Passage):
+            found.request_id = own_or_new(given)
+        return found
 
     def quick(self, name: bytes, metering: Metering, now: datetime, seconds: int) -> Passage | Halt | None:
         """The hot path; `seconds` is `now`, since 1970.
 
-        None took nothing; a Halt has taken from the rate limit, or was refused by it.
+        None took nothing. A Halt has taken from the rate limit, or was refused by it, or that is to be asked yet.
         """
         at = boot_nanoseconds()
         found = self.passes.find(name, now, at)
         if found is None:
             return None
-        verdict = self._rates.take_now(found.bucket, found.rate)
+        verdict = self._rates.take_now(found.rate_key, found.rate)
         if verdict is None:
-            return None
+            return Halt(found, None)
         lot = found.lots.get(metering.name)
         allowances = self._treasury.allowances
         if (
@@ -110,6 +141,13 @@ class Gate:
         ):
             return Halt(found, verdict)
         return Passage(found, lot, metering, verdict, seconds)
+
+    async def verdict(self, halt: Halt) -> RateVerdict:
+        """What the rate limit says, asked for now where it has not been."""
+        found = halt.found
+        if halt.verdict is None:
+            return await self._rates.take(found.bucket, found.rate)
+        return rate_verdict(found.rate, halt.verdict)
 
     def take_back(self, passage: Passage) -> None:
         """The call failed: it costs nothing. Recorded like the spend; counted where that was counted."""
@@ -123,7 +161,7 @@ class Gate:
         principal: Principal,
         entitlements: Entitlements,
         *,
-        bucket: str,
+        bucket: Bucket,
         rate: RateLimit,
         asked_at: int,
     ) -> Pass | None:

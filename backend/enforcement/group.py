@@ -6,7 +6,6 @@ they are written and committed at once. A batch that fails fails those that wait
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from feature_platform.core.decision import Decision
 
 from backend.core.errors import Unavailable
 from backend.core.ids import uuid7
+from backend.db.batches import Batches
 from backend.db.session import is_driver_unavailable
 from backend.enforcement.decide import Ask, granted
 from backend.enforcement.errors import OutcomeUnknown
@@ -68,16 +68,15 @@ class Wish:
 
     def fail(self, error: BaseException) -> None:
         if not self.answer.done():
-            self.answer.set_exception(error)
+            self.answer.set_exception(_translated(error))
 
 
 class GroupCommit:
-    """One for a process, with a connection of its own. The task lives while there is something to write."""
+    """One for a process, with a connection of its own."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._queue: deque[Wish] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._batches = Batches(self._write, name="group commit", most=MOST_IN_A_BATCH)
         self._connection: BatchConnection | None = None
 
     async def spend(self, wish: Wish) -> Answer:
@@ -85,28 +84,14 @@ class GroupCommit:
 
         Raises OutcomeUnknown, and what the driver raises where the database does not answer.
         """
-        self._queue.append(wish)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain(), name="group commit")
+        self._batches.add(wish)
         return await wish.answer
 
     async def close(self) -> None:
         """Lets the batch under way end."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        await self._batches.close()
         if self._connection is not None:
             await self._connection.close()
-
-    async def _drain(self) -> None:
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_IN_A_BATCH))]
-            try:
-                await self._write(batch)
-            except BaseException as error:
-                for wish in batch:
-                    wish.fail(_translated(error))
-                if not isinstance(error, Exception):
-                    raise
 
     async def _write(self, batch: list[Wish]) -> None:
         """Every wish is settled, or the exception is for all that are not."""

@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from feature_platform.core.decision import Decision, whole_seconds
 
 from backend.enforcement.gate import Passage
-from backend.enforcement.passes import Policy
+from backend.enforcement.passes import Wording
 from backend.ratelimit.model import RateVerdict
 
 Fields = list[tuple[bytes, bytes]]
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
 
 _MICROSECONDS = 1_000_000
 
@@ -34,40 +37,64 @@ class Rated:
 
 def passage_fields(passage: Passage) -> Fields:
     """The fields of a metered request that was let through from memory: the same, with less work."""
-    lot, verdict, seconds = passage.lot, passage.verdict, passage.seconds
-    pool, known = lot.pool, passage.found.policies
-    policy = known.get(passage.metering.name)
-    if policy is None:
-        policy = known[passage.metering.name] = _policy(passage)
-    remaining, reset = b"%d" % verdict.remaining, -(-verdict.reset_after // _MICROSECONDS)
-    end = lot.window_ends_at
-    if pool.free is None:
-        state = b'"api";r=%b;t=%d' % (remaining, reset)
-    elif end is None:
-        state = b'"api";r=%b;t=%d, "%b";r=%d' % (remaining, reset, policy.meter, pool.free + pool.left)
-    else:
-        left = end - seconds if end > seconds else 0
-        state = b'"api";r=%b;t=%d, "%b";r=%d;t=%d' % (remaining, reset, policy.meter, pool.free + pool.left, left)
+    wording = wording_of(passage)
+    state, remaining, resets_at = passage_numbers(passage, wording)
     return [
-        policy.policy,
-        (b"ratelimit", state),
-        policy.limit,
-        (b"x-ratelimit-remaining", remaining),
-        (b"x-ratelimit-reset", b"%d" % (seconds + reset)),
+        wording.policy,
+        (b"ratelimit", wording.state % state),
+        wording.limit,
+        (b"x-ratelimit-remaining", b"%d" % remaining),
+        (b"x-ratelimit-reset", b"%d" % resets_at),
     ]
 
 
-def _policy(passage: Passage) -> Policy:
+def passage_lines(passage: Passage) -> bytes:
+    """`passage_fields` and the fields of every answer, as they go over the wire: made ready but for the numbers."""
+    wording = wording_of(passage)
+    numbers, remaining, resets_at = passage_numbers(passage, wording)
+    return wording.lines % (passage.request_id, *numbers, remaining, resets_at)
+
+
+def passage_numbers(passage: Passage, wording: Wording) -> tuple[tuple[int, ...], int, int]:
+    """Those of the field `RateLimit`; what is left of the rate; when that is whole again, in seconds since 1970."""
+    verdict, seconds = passage.verdict, passage.seconds
+    remaining, reset = verdict.remaining, -(-verdict.reset_after // _MICROSECONDS)
+    if not wording.has_quota:
+        return (remaining, reset), remaining, seconds + reset
+    pool = passage.lot.pool
+    left = (pool.free or 0) + pool.left
+    if not wording.has_end:
+        return (remaining, reset, left), remaining, seconds + reset
+    return (remaining, reset, left, max(0, (passage.lot.window_ends_at or 0) - seconds)), remaining, seconds + reset
+
+
+def wording_of(passage: Passage) -> Wording:
+    """Made once for a pass and a metering, and anew where a limit became none, or none a limit."""
+    known = passage.found.wordings
+    wording = known.get(passage.metering.name)
+    if wording is None or wording.has_quota != (passage.lot.pool.free is not None):
+        wording = known[passage.metering.name] = _wording(passage)
+    return wording
+
+
+def _wording(passage: Passage) -> Wording:
     limit, pool = passage.rate, passage.lot.pool
-    policy = f'"api";q={limit.burst};w={whole_seconds(limit.capacity)}'
+    policy, state = f'"api";q={limit.burst};w={whole_seconds(limit.capacity)}', '"api";r=%d;t=%d'
+    start, end, meter = pool.counter.window.start, pool.counter.window.end, pool.counter.meter
     if pool.limit is not None:
-        start, end = pool.counter.window.start, pool.counter.window.end
         window = "" if end is None else f";w={whole_seconds((end - start) // timedelta(microseconds=1))}"
-        policy += f', "{pool.counter.meter}";q={pool.limit}{window}'
-    return Policy(
-        (b"ratelimit-policy", policy.encode()),
-        (b"x-ratelimit-limit", b"%d" % limit.requests),
-        pool.counter.meter.encode(),
+        policy += f', "{meter}";q={pool.limit}{window}'
+    if pool.free is not None:
+        state += f', "{meter}";r=%d' + ("" if end is None else ";t=%d")
+    fixed = (b"ratelimit-policy", policy.encode()), (b"x-ratelimit-limit", b"%d" % limit.requests)
+    lines = [b"%b: %b" % (name, value.replace(b"%", b"%%")) for name, value in (NOSNIFF, NO_STORE, *fixed)]
+    lines += [b"x-request-id: %b", b"ratelimit: " + state.encode()]
+    return Wording(
+        *fixed,
+        state.encode(),
+        b"\r\n".join([*lines, b"x-ratelimit-remaining: %d", b"x-ratelimit-reset: %d", b""]),
+        has_quota=pool.free is not None,
+        has_end=passage.lot.window_ends_at is not None,
     )
 
 

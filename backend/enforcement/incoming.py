@@ -33,21 +33,21 @@ class Incoming:
             elif name == b"x-forwarded-for":
                 self.forwarded.append(value.decode("latin-1"))
         self.size = size
-        self.request_id = given.decode() if given and REQUEST_ID.fullmatch(given) else request_id()
+        self.request_id = own_or_new(given).decode()
 
     @property
     def is_too_large(self) -> bool:
         return self.size > MAX_HEADER_BYTES
 
-    @property
-    def is_odd(self) -> bool:
-        """Something must be said about its header fields first."""
-        return self.has_two_credentials or self.size > MAX_HEADER_BYTES
-
     def ensure_one_credential(self) -> None:
         """Raises InvalidInput where it is open who is calling."""
         if self.has_two_credentials:
             raise InvalidInput("The field Authorization is there twice; send one credential.")
+
+
+def own_or_new(given: bytes | None) -> bytes:
+    """What a request is called: as its sender calls it, where that is a name."""
+    return given if given is not None and REQUEST_ID.fullmatch(given) else request_id().encode()
 
 
 def text_of(value: bytes | None) -> str | None:

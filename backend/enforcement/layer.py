@@ -5,6 +5,7 @@ endpoint returned, streamed or raised. A metered route is paid for here, before 
 answer ended, and takes the spend of a failed call back.
 """
 
+from collections.abc import Awaitable
 from typing import Any
 
 import structlog
@@ -25,7 +26,6 @@ from backend.enforcement.headers import Rated
 from backend.enforcement.incoming import MAX_HEADER_BYTES, Incoming, text_of
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.passes import pass_name
-from backend.ratelimit.model import rate_verdict
 
 _REFUSED_BY_CREDENTIAL = 401
 _SERVER_ERROR = 500
@@ -54,61 +54,65 @@ class EnforcementLayer:
         self._settings = settings
         self._clock = clock
         self._metered = METERED
+        self._errors_url = settings.api_base_url
         self._sign_ins = Bulkhead(at_once=_SIGN_INS_AT_ONCE, waiting=_MOST_SIGN_INS_WAITING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        now, asked = self._clock.now(), scope.get(METERING)
+        metering: Metering | None = asked or self._metered.get((scope["method"], scope["path"]))
+        found = scope.get(HALT)
+        if metering is not None and asked is None:
+            found = self._gate.pass_by(scope["headers"], metering, now)
+            if isinstance(found, Passage):
+                answer = Answer(scope, send, found.request_id.decode(), now=now, errors_url=self._errors_url)
+                answer.passage = found
+                await self._guard(answer, self._app(self._told(scope, answer, found), receive, answer.send))
+                return
         incoming = Incoming(scope["headers"])
-        answer = Answer(scope, send, incoming.request_id, now=self._clock.now(), errors_url=self._settings.api_base_url)
+        answer = Answer(scope, send, incoming.request_id, now=now, errors_url=self._errors_url)
+        answer.halt = found
+        await self._guard(answer, self._take(scope, receive, answer, incoming, metering))
+        if answer.status == _REFUSED_BY_CREDENTIAL and FREE not in scope:
+            await self._admission.note_refusal(client_of(scope, incoming, self._settings))
+
+    async def _guard(self, answer: Answer, answering: Awaitable[None]) -> None:
+        """However it ends, the caller has an answer, and a call that was not served has cost nothing."""
         token = answer.bind()
-        asked: Metering | None = scope.get(METERING)
-        metering = asked or self._metered.get((scope["method"], scope["path"]))
-        answer.halt = scope.get(HALT)
         try:
-            if metering is not None and not asked and self._pass_quickly(scope, answer, incoming, metering):
-                await self._app(scope, receive, answer.send)
-            elif scope["path"].startswith(_SIGN_IN):
-                async with self._sign_ins:
-                    await self._admit_and_answer(scope, receive, answer, incoming, metering)
-            else:
-                await self._admit_and_answer(scope, receive, answer, incoming, metering)
+            await answering
         except PlatformError as error:
             await answer.refuse(error)
-        except Exception as error:  # the last resort: whatever it is, the caller gets an answer
+        except Exception as error:  # the last resort
             await self._fail(answer, error)
-        status = answer.status or _SERVER_ERROR
-        if answer.passage is not None and (status >= _SERVER_ERROR or status in _BAD_INPUT):
-            self._gate.take_back(answer.passage)
-        if status == _REFUSED_BY_CREDENTIAL and FREE not in scope:
-            await self._admission.note_refusal(client_of(scope, incoming, self._settings))
+        if answer.passage is not None:
+            status = answer.status or _SERVER_ERROR
+            if status >= _SERVER_ERROR or status in _BAD_INPUT:
+                self._gate.take_back(answer.passage)
         answer.log()
         answer.unbind(token)
 
-    async def _admit_and_answer(
+    def _told(self, scope: Scope, answer: Answer, passage: Passage) -> Scope:
+        """What was found out of a request that passes from memory, where its route looks for it."""
+        state = scope.setdefault("state", {})
+        state["now"], state["request_id"] = answer.now, answer.request_id
+        state["principal"], state["entitlements"] = passage.principal, passage.entitlements
+        state["spent"] = passage.decision
+        return scope
+
+    async def _take(
         self, scope: Scope, receive: Receive, answer: Answer, incoming: Incoming, metering: Metering | None
     ) -> None:
-        await self._admit(scope, answer, incoming, metering)
-        await self._app(scope, receive, answer.send)
-
-    def _pass_quickly(self, scope: Scope, answer: Answer, incoming: Incoming, metering: Metering) -> bool:
-        """Rate and quota from memory. False: nothing is decided yet, but perhaps by whom it is asked."""
-        if incoming.authorization is None or incoming.is_odd or self._settings.rate_limit_denylist:
-            return False
-        name = pass_name(incoming.authorization, incoming.account)
-        found = self._gate.quick(name, metering, answer.now, int(answer.now.timestamp()))
-        if not isinstance(found, Passage):
-            answer.halt = found
-            return False
-        answer.passage = found
-        state = scope.setdefault("state", {})
-        state["now"] = answer.now
-        state["request_id"] = answer.request_id
-        state["principal"] = found.principal
-        state["entitlements"] = found.entitlements
-        state["spent"] = found.decision
-        return True
+        """The long way."""
+        if scope["path"].startswith(_SIGN_IN):
+            async with self._sign_ins:
+                await self._admit(scope, answer, incoming, metering)
+                await self._app(scope, receive, answer.send)
+        else:
+            await self._admit(scope, answer, incoming, metering)
+            await self._app(scope, receive, answer.send)
 
     async def _admit(self, scope: Scope, answer: Answer, incoming: Incoming, metering: Metering | None) -> None:
         address = client_of(scope, incoming, self._settings)
@@ -131,7 +135,7 @@ class EnforcementLayer:
             return
         asked_at = boot_nanoseconds()
         try:
-            admitted = self._halted(answer.halt) or await self._admission.admit(
+            admitted = await self._halted(answer.halt) or await self._admission.admit(
                 text_of(incoming.authorization),
                 account=text_of(incoming.account) or None,
                 address=address,
@@ -147,13 +151,13 @@ class EnforcementLayer:
         if metering is not None:
             await self._pay(state, answer, incoming, admitted, metering, asked_at)
 
-    def _halted(self, halt: Halt | None) -> Admitted | None:
+    async def _halted(self, halt: Halt | None) -> Admitted | None:
         """What is known already of a call that was stopped on the quick way. Raises TooMany."""
         if halt is None:
             return None
-        entitlements = halt.found.seat.entitlements
-        rated = Rated("api", rate_verdict(halt.found.rate, halt.verdict))
-        if not halt.verdict.allowed:
+        entitlements, verdict = halt.found.seat.entitlements, await self._gate.verdict(halt)
+        rated = Rated("api", verdict)
+        if not verdict.allowed:
             raise too_many(rated, entitlements)
         return Admitted(halt.found.principal, entitlements, rated)
 
@@ -177,7 +181,7 @@ class EnforcementLayer:
                 pass_name(incoming.authorization, incoming.account),
                 principal,
                 entitlements,
-                bucket=admitted.bucket.key,
+                bucket=admitted.bucket,
                 rate=admitted.rated.verdict.limit,
                 asked_at=asked_at,
             )

@@ -18,6 +18,7 @@ from backend.catalog.service import Catalogs
 from backend.core.ids import AccountId
 from backend.enforcement.allowances import Lot
 from backend.enforcement.journal import boot_nanoseconds
+from backend.ratelimit.model import Bucket
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.lifecycle import next_due_at
 
@@ -29,12 +30,17 @@ _FORGOTTEN = 60_000_000_000
 MOST_SEATS = 200_000
 
 
-class Policy(NamedTuple):
-    """The limits of a metering as header fields, as far as they are the same for every request."""
+class Wording(NamedTuple):
+    """What an answer says of its limits, as far as it is the same for every request of a pass and a metering."""
 
     policy: tuple[bytes, bytes]
     limit: tuple[bytes, bytes]
-    meter: bytes
+    state: bytes
+    """The value of `RateLimit`, with places for as many numbers as its kind has."""
+    lines: bytes
+    """All fields as they go over the wire, with places for the request's id and the numbers."""
+    has_quota: bool
+    has_end: bool
 
 
 class Seat:
@@ -53,20 +59,21 @@ class Seat:
 class Pass:
     """A credential as this process knows it, with what its hot path needs."""
 
-    __slots__ = ("bucket", "good_until", "lots", "names", "policies", "principal", "rate", "seat")
+    __slots__ = ("bucket", "good_until", "lots", "names", "principal", "rate", "rate_key", "seat", "wordings")
 
-    def __init__(self, principal: Principal, seat: Seat, bucket: str, rate: RateLimit, good_until: datetime) -> None:
+    def __init__(self, principal: Principal, seat: Seat, bucket: Bucket, rate: RateLimit, good_until: datetime) -> None:
         self.principal = principal
         self.seat = seat
         self.bucket = bucket
+        self.rate_key = bucket.key
         self.rate = rate
         self.good_until = good_until
         """By the clock of the system: when the credential ends, or the account's plan, period or day."""
         self.lots: dict[str, Lot] = {}
         """By the name of the metering, whose feature the account has."""
-        self.policies: dict[str, Policy] = {}
-        self.names: list[tuple[bytes, bytes]] = []
-        """What an application behind a proxy is told of the caller; put here by who tells it."""
+        self.wordings: dict[str, Wording] = {}
+        self.names = b""
+        """Who it is, for an application behind a proxy: header fields, put here by who tells it."""
 
 
 class Passes:
@@ -97,7 +104,7 @@ class Passes:
         principal: Principal,
         entitlements: Entitlements,
         *,
-        bucket: str,
+        bucket: Bucket,
         rate: RateLimit,
         asked_at: int,
     ) -> Pass | None:

@@ -7,14 +7,10 @@ request, and to the route that documents it.
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.clock import Clock
-from backend.core.ids import request_id
 from backend.core.metrics import REQUESTS
-from backend.core.settings import Settings
-from backend.enforcement.gate import Gate, Metering, Passage
-from backend.enforcement.headers import passage_fields
-from backend.enforcement.incoming import MAX_HEADER_BYTES, REQUEST_ID
+from backend.enforcement.gate import Gate, Passage
+from backend.enforcement.headers import NO_STORE, NOSNIFF, Fields, passage_fields, passage_lines
 from backend.enforcement.layer import FREE, HALT, METERING
-from backend.enforcement.passes import Pass, pass_name
 from backend.gateway.answers import names_of
 from backend.gateway.denials import DENIALS, Denying, Sealer
 from backend.gateway.question import AUTHORIZE, Question, read_question
@@ -24,24 +20,19 @@ _MOST_QUESTIONS, _LONGEST_QUESTION = 1_000, 200
 GATEWAY = "/v1/gateway/"
 
 _BODY: Message = {"type": "http.response.body", "body": b""}
-_FIXED = (
-    (b"content-length", b"0"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-)
+_EMPTY = (b"content-length", b"0")
 
 
 class Front:
     """Wraps the application, for requests whose path begins with GATEWAY."""
 
-    def __init__(self, app: ASGIApp, *, gate: Gate, sealer: Sealer, settings: Settings, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, gate: Gate, sealer: Sealer, clock: Clock) -> None:
         self._app = app
         self._gate = gate
         self._sealer = sealer
         self._clock = clock
-        self._looks_at_addresses = bool(settings.rate_limit_denylist)
         self._questions: dict[bytes, Question] = {}
-        self._passed = REQUESTS.labels("GET", AUTHORIZE, 200)
+        self._passed = REQUESTS.of("GET", AUTHORIZE, 200)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != AUTHORIZE:
@@ -49,17 +40,34 @@ class Front:
                 scope[FREE] = True  # it is the second half of an answer that was counted
             await self._app(scope, receive, send)
             return
-        question = self._questions.get(scope["query_string"]) or self._read(scope["query_string"])
-        if question.metering is not None and scope["method"] == "GET":
-            headers = self._pass(scope, question.metering)
-            if headers is not None:
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if METERING not in scope and scope["method"] == "GET":
+            passed = self.at_once(scope["query_string"], scope)
+            if passed is not None:
+                await send({"type": "http.response.start", "status": 200, "headers": fields_of(passed)})
                 await send(_BODY)
                 return
-            scope[METERING] = question.metering
-        if question.denies_by_403:
+        if self._question(scope["query_string"]).denies_by_403:
             send = Denying(send, self._sealer, now=self._clock.now()).send
         await self._app(scope, receive, send)
+
+    def at_once(self, query: bytes, scope: Scope) -> Passage | None:
+        """Whether memory answers, by what was asked and the fields of the scope; nothing else of it is read.
+
+        None: nothing is spent, and what was found out is in the scope, which is to go the long way. For servers that
+        ask before they make more of a request than this.
+        """
+        question = self._question(query)
+        if question.metering is None:
+            return None
+        found = self._gate.pass_by(scope["headers"], question.metering, self._clock.now())
+        if isinstance(found, Passage):
+            self._passed.number += 1
+            return found
+        scope[METERING], scope[HALT] = question.metering, found
+        return None
+
+    def _question(self, query: bytes) -> Question:
+        return self._questions.get(query) or self._read(query)
 
     def _read(self, query: bytes) -> Question:
         question = read_question(query)
@@ -70,36 +78,26 @@ class Front:
         self._questions[query] = question
         return question
 
-    def _pass(self, scope: Scope, metering: Metering) -> list[tuple[bytes, bytes]] | None:
-        """The header fields of a request that passes from memory. None: nothing is decided; nothing is spent."""
-        authorization, account, given, size = None, b"", None, 0
-        for name, value in scope["headers"]:
-            size += len(name) + len(value)
-            if name == b"authorization":
-                if authorization is not None:
-                    return None
-                authorization = value
-            elif name == b"feature-account":
-                account = value
-            elif name == b"x-request-id":
-                given = value
-        if authorization is None or size > MAX_HEADER_BYTES or self._looks_at_addresses:
-            return None
-        now = self._clock.now()
-        found = self._gate.quick(pass_name(authorization, account), metering, now, int(now.timestamp()))
-        if not isinstance(found, Passage):
-            scope[HALT] = found
-            return None
-        self._passed.inc()
-        own = given if given is not None and REQUEST_ID.fullmatch(given) else request_id().encode()
-        return [
-            *_FIXED,
-            (b"x-request-id", own),
-            *self._names(found.found),
-            *passage_fields(found),
-        ]
 
-    def _names(self, found: Pass) -> list[tuple[bytes, bytes]]:
-        if not found.names:
-            found.names = [(name.encode(), value.encode()) for name, value in names_of(found.seat.entitlements)]
-        return found.names
+def fields_of(passage: Passage) -> Fields:
+    """The header fields of a 200 without a body."""
+    return [
+        _EMPTY,
+        NOSNIFF,
+        NO_STORE,
+        *_names(passage),
+        (b"x-request-id", passage.request_id),
+        *passage_fields(passage),
+    ]
+
+
+def lines_of(passage: Passage) -> bytes:
+    """The same as they go over the wire."""
+    found = passage.found
+    if not found.names:
+        found.names = b"".join([b"%b: %b\r\n" % field for field in (_EMPTY, *_names(passage))])
+    return found.names + passage_lines(passage)
+
+
+def _names(passage: Passage) -> Fields:
+    return [(name.encode(), value.encode()) for name, value in names_of(passage.entitlements)]

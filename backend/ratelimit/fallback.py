@@ -71,6 +71,9 @@ class FallbackRateStore:
         here = await self._local.clear(subject)
         return here + await self._shared.clear(subject)
 
+    async def close(self) -> None:
+        await self._shared.close()
+
     def _failed(self, error: Exception) -> None:
         if self._ask_again_at is None:
             log.warning("the shared rate store does not answer; each process keeps to its share", reason=repr(error))

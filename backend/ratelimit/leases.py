@@ -1,39 +1,34 @@
-"""Leases: a process withdraws some units of a shared bucket at once, and lets requests pass by them in memory.
+"""Buckets that several processes share, with as few questions to the database as exactness allows.
 
-A lease lasts a second. It is at most an eighth of the burst, and at most what the rate gives back in a second, so
-that limits for people have none and stay exact; all leases of a bucket together are at most a quarter of its burst.
-That is how much more than burst + rate * t may pass in a stretch of t seconds: units withdrawn just before it and
-spent within it. What is left of a lease goes back with the next one.
+All that are asked for while a question is under way share the next one. And a process withdraws some units of a large
+bucket at once, and lets requests pass by them in memory: a lease. It is at most an eighth of the burst, and at most
+what the rate gives back in a second; limits for people have none and stay exact. Leases end with the second of the
+database's clock in which they were taken, so that whatever became of their process, nobody holds any of an earlier
+one. All leases of a bucket together are at most a quarter of its burst. That is how much more than burst + rate * t
+may pass in a stretch of t seconds: units withdrawn just before it and spent within it. What is left of a lease goes
+back with the next one.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import psycopg
 from feature_platform.core import gcra
 from feature_platform.core.gcra import MICROSECONDS, RateLimit, Verdict
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.db.batches import Batches
 from backend.ratelimit.memory import monotonic_microseconds
 from backend.ratelimit.model import Bucket, RateVerdict, Subject, Take, key_prefix, rate_verdict
 from backend.ratelimit.store import RateStore, RateStoreUnavailable, translated
+from backend.ratelimit.withdrawals import Shared, WithdrawalConnection
 
 LEASE = MICROSECONDS
-
-_LOCK = text("""
-    SELECT tat, leased, leased_until, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS now
-    FROM rate_limit_states WHERE key = :key FOR UPDATE
-""")
-_WRITE = text("""
-    UPDATE rate_limit_states
-    SET tat = :tat, leased = :leased, leased_until = :leased_until, updated_at = clock_timestamp() WHERE key = :key
-""")
-_ENSURE = text("INSERT INTO rate_limit_states (key, tat) VALUES (:key, 0) ON CONFLICT (key) DO NOTHING")
+# Below so many units a lease saves nothing, and would keep them from others.
+LEAST = 8
 
 _MOST_KEPT = 50_000
-
-OpenSession = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+_MOST_IN_A_BATCH = 512
 
 
 @dataclass(slots=True)
@@ -44,28 +39,101 @@ class _Lease:
     size: int
     until: int
     tat: int
+    ends_at: int
+    """The same moment as `until`, by the database's clock."""
+    is_wanted: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Want:
+    """One unit to spend at once; or none, where only the lease is to be renewed."""
+
+    key: str
+    limit: RateLimit
+    cost: int
+    answer: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def settle(self, verdict: Verdict) -> None:
+        if not self.answer.done():
+            self.answer.set_result(verdict)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()  # there may be nobody who waits for it
 
 
 def largest(limit: RateLimit) -> int:
-    """The most units that one lease withdraws beside the one that is spent at once."""
-    return min(limit.burst // 8, limit.requests // limit.per_seconds)
+    """The most units that a process may have in its hand; none of a small limit."""
+    most = min(limit.burst // 8, limit.requests // limit.per_seconds)
+    return most if most >= LEAST else 0
 
 
-def extra(limit: RateLimit, *, wish: int, remaining: int, outstanding: int) -> int:
-    """How many units a lease gets of a bucket in which so many remain and so many are leased."""
-    return max(0, min(wish, largest(limit), remaining, limit.burst // 4 - outstanding))
+def extra(limit: RateLimit, *, wish: int, remaining: int, outstanding: int, in_hand: int = 0) -> int:
+    """How many units a process gets beside those in its hand; `outstanding` are with others, `remaining` in all."""
+    return max(0, min(min(wish, largest(limit), limit.burst // 4 - outstanding) - in_hand, remaining))
+
+
+class _Withdrawal:
+    """What one bucket gives to those who want of it, decided under its lock. `asked_at` is of this process's clock."""
+
+    def __init__(self, shared: Shared, wants: Sequence[_Want], last: _Lease | None, now: int, asked_at: int) -> None:
+        limit = wants[-1].limit
+        is_live = last is not None and asked_at < last.until
+        in_hand = last.left if last is not None and is_live else 0
+        tat, outstanding = shared.tat, 0
+        if shared.leased_until > now:
+            mine = last.size if last is not None and last.ends_at == shared.leased_until else 0
+            outstanding = max(0, shared.leased - mine)
+        if last is not None and not is_live:
+            tat -= last.left * limit.interval
+        wish = _wish(last)
+        if last is not None and not is_live:
+            last.left = 0  # given back once, whether or not it is heard that this was written
+        self.verdicts = []
+        for want in wants:
+            verdict = gcra.check(tat, now, want.limit, want.cost)
+            tat = verdict.tat
+            self.verdicts.append((want, verdict))
+        more = extra(limit, wish=wish, remaining=verdict.remaining, outstanding=outstanding, in_hand=in_hand)
+        taken = gcra.check(tat, now, limit, more)
+        ends_at = (now // LEASE + 1) * LEASE
+        self.after = Shared(shared.key, taken.tat, outstanding + in_hand + more, ends_at)
+        self.more = more
+        self.last = last if is_live else None
+        self.lease = _Lease(
+            left=more,
+            size=in_hand + more,
+            until=asked_at + ends_at - now,
+            tat=asked_at + taken.reset_after,
+            ends_at=ends_at,
+        )
+
+    def settle(self) -> _Lease:
+        """It is written: everybody has an answer. What is left in the hand by now goes on with the new lease."""
+        for want, verdict in self.verdicts:
+            want.settle(verdict)
+        if self.last is not None:
+            self.lease.left += self.last.left
+            self.last.left = 0
+        return self.lease
 
 
 class LeasedRateStore:
-    """A shared store whose large limits are spent in memory. `open_session` is as in PostgresRateStore."""
+    """One for a process, with a connection of its own. `shared` answers what is not one unit of one bucket."""
 
-    def __init__(
-        self, shared: RateStore, open_session: OpenSession, *, clock: Callable[[], int] = monotonic_microseconds
-    ) -> None:
+    def __init__(self, shared: RateStore, url: str, *, clock: Callable[[], int] = monotonic_microseconds) -> None:
         self._shared = shared
-        self._open = open_session
+        self._url = url
         self._clock = clock
         self._leases: dict[str, _Lease] = {}
+        self._batches = Batches(self._write, name="rate limits", most=_MOST_IN_A_BATCH)
+        self._connection: WithdrawalConnection | None = None
+
+    async def close(self) -> None:
+        await self._batches.close()
+        if self._connection is not None:
+            await self._connection.close()
 
     def take_now(self, key: str, limit: RateLimit) -> Verdict | None:
         """One unit from a lease, without waiting; None where there is none."""
@@ -76,19 +144,25 @@ class LeasedRateStore:
         if now >= lease.until:
             return None
         lease.left -= 1
+        if lease.left * 4 < lease.size and not lease.is_wanted:
+            lease.is_wanted = True
+            self._batches.add(_Want(key, limit, 0))
         reset_after = max(0, lease.tat - now - lease.left * limit.interval)
-        remaining = (limit.capacity - reset_after) // limit.interval
-        return Verdict(allowed=True, tat=lease.tat, remaining=remaining, retry_after=0, reset_after=reset_after)
+        return Verdict(True, lease.tat, (limit.capacity - reset_after) // limit.interval, 0, reset_after)  # noqa: FBT003
 
     async def take(self, bucket: Bucket, limit: RateLimit, cost: int = 1) -> RateVerdict:
-        if cost != 1 or largest(limit) < 1:
+        if cost != 1:
             return await self._shared.take(bucket, limit, cost)
         found = self.take_now(bucket.key, limit)
         if found is None:
-            found = await self._withdraw(bucket.key, limit)
-        return rate_verdict(limit, found) if found is not None else await self._shared.take(bucket, limit, cost)
+            want = _Want(bucket.key, limit, 1)
+            self._batches.add(want)
+            found = await want.answer
+        return rate_verdict(limit, found)
 
     async def take_all(self, takes: Sequence[Take]) -> tuple[RateVerdict, ...]:
+        if len(takes) == 1:
+            return (await self.take(takes[0].bucket, takes[0].limit, takes[0].cost),)
         return await self._shared.take_all(takes)
 
     async def clear(self, subject: Subject) -> int:
@@ -96,36 +170,45 @@ class LeasedRateStore:
             del self._leases[key]
         return await self._shared.clear(subject)
 
-    async def _withdraw(self, key: str, limit: RateLimit) -> Verdict | None:
-        """One unit to spend at once, and a lease. None: the shared store is to be asked, which knows what to do."""
-        last = self._leases.pop(key, None)
-        wish, returned = _wish(last), last.left if last else 0
-        try:
-            with translated():
-                async with self._open() as session:
-                    row = (await session.execute(_LOCK, {"key": key})).one_or_none()
-                    if row is None:
-                        await session.execute(_ENSURE, {"key": key})
-                        return None
-                    outstanding = max(0, row.leased - returned) if row.leased_until > row.now else 0
-                    verdict = gcra.check(row.tat - returned * limit.interval, row.now, limit)
-                    more = extra(limit, wish=wish, remaining=verdict.remaining, outstanding=outstanding)
-                    taken = gcra.check(verdict.tat, row.now, limit, more) if verdict.allowed and more else verdict
-                    await session.execute(
-                        _WRITE,
-                        {
-                            "key": key,
-                            "tat": taken.tat,
-                            "leased": outstanding + (more if verdict.allowed else 0),
-                            "leased_until": row.now + LEASE if more and verdict.allowed else row.leased_until,
-                        },
-                    )
-        except RateStoreUnavailable:
-            # The lease that went back is lost, which only makes the limit tighter for a moment.
-            return None
-        if verdict.allowed:
-            self._keep(key, _Lease(more, max(1, more), self._clock() + LEASE, self._clock() + taken.reset_after))
-        return verdict
+    async def _write(self, wants: list[_Want]) -> None:
+        by_key: dict[str, list[_Want]] = {}
+        for want in wants:
+            by_key.setdefault(want.key, []).append(want)
+        keys = sorted(by_key)
+        with translated():
+            connection, found, now, asked_at = await self._lock(keys)
+            async with connection.transaction():
+                if len(found) < len(keys):
+                    raise RateStoreUnavailable("the buckets vanish as soon as they are made")
+                withdrawals = [
+                    _Withdrawal(found[key], by_key[key], self._leases.get(key), now, asked_at) for key in keys
+                ]
+                await connection.write([one.after for one in withdrawals])
+        for one in withdrawals:
+            lease, key = one.settle(), one.after.key
+            if one.last is None or self._leases.get(key) is one.last:  # else it was cleared meanwhile
+                self._keep(key, lease)
+
+    async def _lock(self, keys: Sequence[str]) -> tuple[WithdrawalConnection, dict[str, Shared], int, int]:
+        """Once more on a new connection where the old one turns out to have died: nothing was taken yet."""
+        for is_last in (self._connection is None, True):
+            connection, asked_at = await self._ready(), self._clock()
+            try:
+                async with connection.transaction():
+                    found, now = await connection.lock(keys)
+                    return connection, found, now, asked_at
+            except psycopg.OperationalError:
+                if is_last or not connection.is_broken:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _ready(self) -> WithdrawalConnection:
+        if self._connection is None or self._connection.is_broken:
+            if self._connection is not None:
+                await self._connection.close()
+            self._connection = None
+            self._connection = await WithdrawalConnection.open(self._url)
+        return self._connection
 
     def _keep(self, key: str, lease: _Lease) -> None:
         if len(self._leases) >= _MOST_KEPT:
@@ -135,7 +218,7 @@ class LeasedRateStore:
 
 
 def _wish(last: _Lease | None) -> int:
-    """Twice the last lease where that was used up; else one unit."""
-    if last is None or last.left:
+    """Four times the last lease where that was used up, twice what was used of it otherwise; at least one unit."""
+    if last is None:
         return 1
-    return last.size * 2
+    return max(1, 2 * (last.size - last.left) if last.left else 4 * last.size)

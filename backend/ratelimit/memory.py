@@ -56,6 +56,9 @@ class MemoryRateStore:
             del self._tats[key]
         return len(found)
 
+    async def close(self) -> None:
+        """It holds nothing but memory."""
+
     def _keep(self, key: str, tat: int) -> None:
         if len(self._tats) >= self._max and key not in self._tats:
             self._make_room()

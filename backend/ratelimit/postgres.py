@@ -111,6 +111,9 @@ class PostgresRateStore:
     async def clear(self, subject: Subject) -> int:
         return await self._count(_CLEAR, prefix=key_prefix(subject))
 
+    async def close(self) -> None:
+        """Its sessions are opened and closed by others."""
+
     async def prune(self, at_most: int = 10_000) -> int:
         """Forgets buckets that are full again and were not used for an hour; the answer is how many."""
         return await self._count(_PRUNE, at_most=at_most)

@@ -42,6 +42,10 @@ class RateStore(Protocol):
         """Fills all buckets of the subject; the answer is how many there were. Raises RateStoreUnavailable."""
         ...
 
+    async def close(self) -> None:
+        """Lets go of what it holds."""
+        ...
+
 
 @contextmanager
 def translated() -> Iterator[None]:

@@ -13,7 +13,6 @@ from backend.gateway.denials import DECISION_FIELD, STATUS_FIELD, Denial, Denyin
 from backend.gateway.front import Front
 from backend.gateway.question import AUTHORIZE, Question, read_question
 from backend.security.encryption import Encryption, KeyRing, new_ring
-from backend.tests.factories.users import settings_for_tests
 from backend.tests.fakes.clock import ManualClock
 from backend.tests.moments import NOW
 
@@ -82,10 +81,12 @@ def test_what_a_pass_remembers_does_not_grow_with_the_amounts() -> None:
 # The front
 
 
-class NoGate:
-    """Knows nobody."""
+class NoGate(Gate):
+    """Knows nobody, and counts how often it was asked for whom."""
 
     def __init__(self) -> None:
+        nobody = cast(Any, None)
+        super().__init__(engine=nobody, passes=nobody, rates=nobody, treasury=nobody)
         self.asked = 0
 
     def quick(self, *_: Any) -> None:
@@ -127,8 +128,7 @@ def sealer() -> Sealer:
 
 @pytest.fixture
 def front(behind: Application, gate: NoGate, sealer: Sealer) -> Front:
-    settings = settings_for_tests()
-    return Front(behind, gate=cast(Gate, gate), sealer=sealer, settings=settings, clock=ManualClock(NOW))
+    return Front(behind, gate=gate, sealer=sealer, clock=ManualClock(NOW))
 
 
 async def test_questions_are_remembered_and_their_number_and_length_have_an_end(front: Front) -> None:

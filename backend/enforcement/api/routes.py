@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
 from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
 from backend.core.problem import StrictRoute, problem_responses
@@ -41,10 +42,14 @@ _SPENDS = (*_CALLER, QuotaExceeded, MeterUnknown, OutcomeUnknown)
 _SETTLES = (*_CALLER, ReservationUnknown, ReservationSettled, OutcomeUnknown)
 
 
-@router.get("/ping", responses=problem_responses(*_CALLER, QuotaExceeded, FeatureNotInPlan, OutcomeUnknown))
-async def ping(request: Request) -> PingAnswer:
+@router.get(
+    "/ping",
+    response_model=PingAnswer,
+    responses=problem_responses(*_CALLER, QuotaExceeded, FeatureNotInPlan, OutcomeUnknown),
+)
+async def ping(request: Request) -> Response:
     """An example of a metered endpoint: needs the feature `api_access` and costs one `api_calls`."""
-    return PingAnswer(message="pong", decision=DecisionAnswer.model_validate(request.state.spent()))
+    return Response(to_json({"message": "pong", "decision": request.state.spent()}), media_type="application/json")
 
 
 @router.post("/usage/check", response_model=DecisionAnswer, responses=problem_responses(*_SPENDS, body=True))

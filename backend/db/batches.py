@@ -1,0 +1,51 @@
+"""Wishes that gather while others are written, so that one transaction serves all that came meanwhile."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+
+class Waiting(Protocol):
+    """A wish that can be told that it failed."""
+
+    def fail(self, error: BaseException) -> None: ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class Batches(Generic[W]):
+    """One queue and one task, which lives while there is something to write. `write` settles each of its wishes.
+
+    A batch that fails fails those that wait for it, and no others.
+    """
+
+    def __init__(self, write: Callable[[list[W]], Awaitable[None]], *, name: str, most: int) -> None:
+        self._write = write
+        self._name = name
+        self._most = most
+        self._queue: deque[W] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, wish: W) -> None:
+        """Goes with the next batch that has room."""
+        self._queue.append(wish)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drain(), name=self._name)
+
+    async def close(self) -> None:
+        """Lets what waits be written."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _drain(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+            try:
+                await self._write(batch)
+            except BaseException as error:
+                for wish in batch:
+                    wish.fail(error)
+                if not isinstance(error, Exception):
+                    raise
