@@ -28,7 +28,7 @@ class Effort:
 
     rounds: int = 5
     seconds: float = 3.0
-    warm_up: float = 1.0
+    warm_up: float = 2.0
     connections: Sequence[int] = CONNECTIONS
 
     @classmethod

@@ -6,7 +6,7 @@ they are written and committed at once. A batch that fails fails those that wait
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -18,17 +18,15 @@ from backend.core.errors import Unavailable
 from backend.core.ids import uuid7
 from backend.db.batches import Batches
 from backend.db.session import is_driver_unavailable
+from backend.enforcement.batch_writer import BatchWriter
 from backend.enforcement.decide import Ask, granted
-from backend.enforcement.errors import OutcomeUnknown
 from backend.subscription.entitlements import Entitlements
-from backend.usage.batch import BatchConnection, CounterOf, Item, Locked
+from backend.usage.batch import CounterOf, Item, Locked
 from backend.usage.model import Counter, FirstResult, Identity, Source, Window
 
 MOST_IN_A_BATCH = 512
 # A batch is decided and written anew when identities turn out to be taken; more often than this it is not.
 _MOST_ROUNDS = 4
-# How long, and how often, an end that was not heard of is asked for.
-_STATUS_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,8 @@ class GroupCommit:
     """One for a process, with a connection of its own."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
         self._batches = Batches(self._write, name="group commit", most=MOST_IN_A_BATCH)
-        self._connection: BatchConnection | None = None
+        self._writer = BatchWriter(url)
 
     async def spend(self, wish: Wish) -> Answer:
         """The decision of a spend that is durable; a refusal; the first result of its identity; or `Changed`.
@@ -90,8 +87,7 @@ class GroupCommit:
     async def close(self) -> None:
         """Lets the batch under way end."""
         await self._batches.close()
-        if self._connection is not None:
-            await self._connection.close()
+        await self._writer.close()
 
     async def _write(self, batch: list[Wish]) -> None:
         """Every wish is settled, or the exception is for all that are not."""
@@ -107,63 +103,14 @@ class GroupCommit:
         wishes, twins = _without_twins(batch)
         wanted: dict[CounterOf, Window] = {wish.key: wish.ask.cost.window for wish in wishes}
         digests = [wish.identity.digest for wish in wishes if wish.identity]
-        connection, locked = await self._lock(wanted, digests)
-        async with connection.transaction():
-            decided = _decide(wishes, locked)
-            if not decided.items:
-                await connection.undo()
-                return [*decided.settle(set()), *_settle_twins(twins)]
-            try:
-                counted = await connection.write(list(decided.items.values()))
-            except psycopg.Error as error:
-                if not connection.is_broken:
-                    raise
-                counted = await self._counted_after_all(locked.transaction, decided, error)
+        decided = _Decided()
+
+        def decide(locked: Locked) -> list[Item]:
+            decided.take(wishes, locked)
+            return list(decided.items.values())
+
+        counted = await self._writer.write(wanted, digests, decide)
         return [*decided.settle(counted), *_settle_twins(twins)]
-
-    async def _lock(
-        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes]
-    ) -> tuple[BatchConnection, Locked]:
-        """Once more on a new connection where the old one turns out to have died: nothing was written yet."""
-        was_open = self._connection is not None
-        connection = await self._ready()
-        try:
-            async with connection.transaction():
-                return connection, await connection.lock(wanted, digests)
-        except psycopg.OperationalError:
-            if not was_open or not connection.is_broken:
-                raise
-        connection = await self._ready()
-        async with connection.transaction():
-            return connection, await connection.lock(wanted, digests)
-
-    async def _counted_after_all(self, transaction: str, decided: "_Decided", error: psycopg.Error) -> set[UUID]:
-        """The connection broke at the commit: the server knows what became of it. Raises OutcomeUnknown."""
-        for pause in _STATUS_PAUSES:
-            await asyncio.sleep(pause)
-            try:
-                connection = await self._ready()
-                status = await connection.status(transaction)
-                if status == "aborted":
-                    raise error
-                if status == "committed":
-                    return await connection.counted(list(decided.items.values()))
-            except psycopg.OperationalError as again:
-                if again is error:
-                    raise
-        raise OutcomeUnknown(
-            "The database went away while this was being written. Repeat the request with the same idempotency key:"
-            " it is counted once.",
-            headers={"Retry-After": "1"},
-        ) from error
-
-    async def _ready(self) -> BatchConnection:
-        if self._connection is None or self._connection.is_broken:
-            if self._connection is not None:
-                await self._connection.close()
-            self._connection = None
-            self._connection = await BatchConnection.open(self._url)
-        return self._connection
 
 
 class _Decided:
@@ -173,6 +120,26 @@ class _Decided:
         self.items: dict[UUID, Item] = {}
         self.granted: list[tuple[Wish, Decision]] = []
         self.others: list[tuple[Wish, Answer]] = []
+
+    def take(self, wishes: Iterable[Wish], locked: Locked) -> None:
+        """In the order of arrival: what fits is granted, and takes its room from those after it."""
+        running = dict(locked.counters)
+        for wish in wishes:
+            first = locked.first.get(wish.identity.digest) if wish.identity else None
+            account = wish.entitlements.account
+            if first is not None:
+                self.others.append((wish, first))
+            elif locked.versions.get(account.id) != account.version:
+                self.others.append((wish, Changed()))
+            elif not wish.ask.cost.fits(running[wish.key]):
+                self.others.append((wish, Refusal(running[wish.key])))
+            else:
+                counter = running[wish.key]
+                applied = max(wish.ask.amount, -counter.used)
+                decision = granted(wish.entitlements, wish.ask.cost, counter, used=applied, held=0)
+                running[wish.key] = replace(counter, used=counter.used + applied)
+                self.granted.append((wish, decision))
+                self.items[wish.event_id] = _item(wish, applied, decision)
 
     def settle(self, counted: set[UUID]) -> list[Wish]:
         """Answers all; those that must be decided anew come back: whose identity turned out to have spent, and who
@@ -188,29 +155,6 @@ class _Decided:
             else:
                 wish.settle(answer)
         return again
-
-
-def _decide(wishes: Iterable[Wish], locked: Locked) -> _Decided:
-    """In the order of arrival: what fits is granted, and takes its room from those after it."""
-    decided = _Decided()
-    running = dict(locked.counters)
-    for wish in wishes:
-        first = locked.first.get(wish.identity.digest) if wish.identity else None
-        account = wish.entitlements.account
-        if first is not None:
-            decided.others.append((wish, first))
-        elif locked.versions.get(account.id) != account.version:
-            decided.others.append((wish, Changed()))
-        elif not wish.ask.cost.fits(running[wish.key]):
-            decided.others.append((wish, Refusal(running[wish.key])))
-        else:
-            counter = running[wish.key]
-            applied = max(wish.ask.amount, -counter.used)
-            decision = granted(wish.entitlements, wish.ask.cost, counter, used=applied, held=0)
-            running[wish.key] = replace(counter, used=counter.used + applied)
-            decided.granted.append((wish, decision))
-            decided.items[wish.event_id] = _item(wish, applied, decision)
-    return decided
 
 
 def _item(wish: Wish, applied: int, decision: Decision) -> Item:

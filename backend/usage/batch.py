@@ -29,6 +29,7 @@ from backend.usage.model import (
     Source,
     Window,
 )
+from backend.usage.rollups import adding
 
 # One counter in a batch: account, meter, start of the window.
 CounterOf = tuple[AccountId, str, datetime]
@@ -63,9 +64,9 @@ _WRITE = f"""
     WITH item AS MATERIALIZED (
         SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[], %b::bytea[],
             %b::bytea[], %b::text[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[],
-            %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::uuid[])
+            %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::uuid[], %b::text[], %b::uuid[])
         AS item (account_id, id, meter, window_start, amount, digest, content_hash, external_id, result, key_id,
-            subject, properties, occurred_at, recorded_at, period_start, period_end, owner_user_id)
+            subject, properties, occurred_at, recorded_at, period_start, period_end, owner_user_id, source, corrects)
     ), identity AS (
         INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, result, recorded_at)
         SELECT digest, account_id, content_hash, id, result::jsonb, recorded_at
@@ -83,10 +84,12 @@ _WRITE = f"""
         RETURNING u.account_id, u.meter, u.window_start, u.used
     ), event AS (
         INSERT INTO usage_events (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
-            window_start, key_id, subject, external_id, properties)
-        SELECT account_id, id, recorded_at, meter, amount, 'consume', true, occurred_at, window_start, key_id,
-            subject, external_id, properties::jsonb
+            window_start, key_id, subject, external_id, properties, corrects)
+        SELECT account_id, id, recorded_at, meter, amount, source, true, occurred_at, window_start, key_id,
+            subject, external_id, properties::jsonb, corrects
         FROM granted
+    ), rollup AS (
+        {adding("granted")}
     ), period AS MATERIALIZED (
         SELECT account_id, period_start, period_end, (array_agg(owner_user_id))[1] AS owner_user_id,
             (array_agg(id))[1] AS record_id,
@@ -140,6 +143,8 @@ class Item:
     result: Mapping[str, Any] | None
     occurred_at: datetime
     now: datetime
+    source: str = "consume"
+    corrects: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,4 +235,6 @@ def _columns(items: Sequence[Item]) -> list[list[Any]]:
         [item.scope.period_start for item in items],
         [item.scope.period_end for item in items],
         owners,
+        [item.source for item in items],
+        [item.corrects for item in items],
     ]

@@ -25,6 +25,7 @@ from backend.usage.model import (
     Source,
     Window,
 )
+from backend.usage.rollups import adding
 
 _WANTED = """
     SELECT * FROM unnest(CAST(:meters AS text[]), CAST(:starts AS timestamptz[])) AS wanted (meter, window_start)
@@ -56,7 +57,7 @@ _LOCK = text(f"""
 # Counters, events and the record of the period in one statement: all of it or nothing. The rows of the counters are
 # locked by the caller, so the amounts are final; an account that has changed since its limits were read makes every
 # other part empty.
-_SPEND = text("""
+_SPEND = text(f"""
     WITH present AS (
         SELECT 1 FROM accounts
         WHERE id = :account_id AND (CAST(:version AS bigint) IS NULL OR version = CAST(:version AS bigint))
@@ -74,6 +75,8 @@ _SPEND = text("""
         SELECT :account_id, cost.event_id, :now, cost.meter, cost.amount, :source, true, :occurred_at,
             cost.window_start, :key_id, :subject, CAST(:properties AS jsonb)
         FROM cost
+    ), rollup AS (
+        {adding("cost", account_id=":account_id", key_id="CAST(:key_id AS uuid)", occurred_at=":occurred_at")}
     ), recorded AS (
         INSERT INTO user_usage AS record (id, user_id, account_id, period_start, period_end,
             api_calls, jobs_created, storage_used_mb, compute_minutes)

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 
 from backend.core.ids import AccountId, UserId
 from backend.usage.model import API_CALLS, EPOCH, Counter, Window
+from backend.usage.rollups import adding
 
 # How long a process may spend what it holds without being heard of.
 LEASE = timedelta(seconds=10)
@@ -106,19 +107,23 @@ _APPLY = """
     WHERE delta > 0 AND (account_id, meter, window_start) NOT IN (SELECT * FROM moved)
 """
 # One event for an account, meter, key and minute, which grows until its minute is over.
-_EVENTS = """
-    INSERT INTO usage_events AS event (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
-        window_start, key_id)
-    SELECT spent.account_id, spent.id, spent.minute, spent.meter, spent.amount, 'journal', true,
-        greatest(spent.minute + accounts.clock_offset, spent.window_start), spent.window_start, spent.key_id
-    FROM unnest(%(accounts)b::uuid[], %(ids)b::uuid[], %(meters)b::text[],
-        %(starts)b::timestamptz[], %(minutes)b::timestamptz[], %(keys)b::uuid[],
-        %(amounts)b::bigint[])
-        AS spent (account_id, id, meter, window_start, minute, key_id, amount)
-        JOIN accounts ON accounts.id = spent.account_id
-    ORDER BY 1, 2
-    ON CONFLICT (account_id, id, recorded_at) DO UPDATE SET amount = event.amount + excluded.amount
-"""
+_EVENTS = f"""
+    WITH spent AS MATERIALIZED (
+        SELECT spent.*, greatest(spent.minute + accounts.clock_offset, spent.window_start) AS occurred_at
+        FROM unnest(%(accounts)b::uuid[], %(ids)b::uuid[], %(meters)b::text[],
+            %(starts)b::timestamptz[], %(minutes)b::timestamptz[], %(keys)b::uuid[],
+            %(amounts)b::bigint[])
+            AS spent (account_id, id, meter, window_start, minute, key_id, amount)
+            JOIN accounts ON accounts.id = spent.account_id
+    ), event AS (
+        INSERT INTO usage_events AS event (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
+            window_start, key_id)
+        SELECT account_id, id, minute, meter, amount, 'journal', true, occurred_at, window_start, key_id
+        FROM spent ORDER BY 1, 2
+        ON CONFLICT (account_id, id, recorded_at) DO UPDATE SET amount = event.amount + excluded.amount
+    )
+    {adding("spent")}
+"""  # noqa: S608 - a part of ours, without values
 _RECORDS = """
     WITH total AS (
         SELECT account_id, period_start, sum(amount)::bigint AS amount

@@ -31,6 +31,7 @@ from backend.db.models.totp_secret import TotpSecret
 from backend.db.models.usage_event import UsageEvent
 from backend.db.models.usage_event_key import UsageEventKey
 from backend.db.models.usage_hold import UsageHold
+from backend.db.models.usage_rollup import UsageRollup
 from backend.db.models.user import User
 from backend.db.models.user_role import UserRole
 from backend.db.models.user_subscription import UserSubscription
@@ -68,6 +69,7 @@ __all__ = [
     "UsageEvent",
     "UsageEventKey",
     "UsageHold",
+    "UsageRollup",
     "User",
     "UserRole",
     "UserSubscription",
