@@ -29,11 +29,12 @@ from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
-from backend.enforcement.api import reading_routes
+from backend.enforcement.api import event_routes, reading_routes
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.engine import Engine
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited
 from backend.enforcement.gate import Gate
+from backend.enforcement.ingest import Ingest
 from backend.enforcement.layer import EnforcementLayer
 from backend.enforcement.passes import Passes
 from backend.enforcement.treasury import Treasury
@@ -126,6 +127,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     # router that is included looks for its route twice, in every request.
     for router in (
         usage_routes.router,
+        event_routes.router,
         gateway_routes.router,
         system_routes.router,
         reference.router,
@@ -166,6 +168,7 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
     app.front = Front(super(Application, app).__call__, gate=app.gate, sealer=sealer, clock=app.clock)
     app.state.catalogs, app.state.engine, app.state.treasury = catalogs, engine, treasury
     app.state.rates, app.state.sealer = rates, sealer
+    app.state.ingest = Ingest(database, catalogs)
 
 
 def _add_sign_in(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
@@ -211,6 +214,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.treasury.stop()
         app.state.passwords.close()
+        await app.state.ingest.close()
         await app.state.engine.close()
         await app.state.rates.close()
         await app.state.database.close()

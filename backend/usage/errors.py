@@ -25,3 +25,27 @@ class ReservationUnknown(PlatformError):
     code = "reservation_unknown"
     status = 404
     title = "No such reservation"
+
+
+class TimestampTooOld(PlatformError):
+    """An event is reported at most 35 days after it took place."""
+
+    code = "timestamp_too_old"
+    status = 422
+    title = "This event is too old"
+
+
+class TimestampTooNew(PlatformError):
+    """An event takes place at most 5 minutes after it is reported."""
+
+    code = "timestamp_too_new"
+    status = 422
+    title = "This event is still to come"
+
+
+class EventUnknown(PlatformError):
+    """No event of yours has this id, or it is over 400 days old."""
+
+    code = "event_unknown"
+    status = 404
+    title = "No such event"

@@ -4,7 +4,7 @@ from backend.core.problem.document import problem_bytes
 from backend.core.problem.handlers import install_handlers, render
 from backend.core.problem.media import MEDIA_TYPE
 from backend.core.problem.responses import PROBLEM_SCHEMA, problem_responses
-from backend.core.problem.strict_route import StrictRoute
+from backend.core.problem.strict_route import StrictRoute, strict_body
 
 __all__ = [
     "MEDIA_TYPE",
@@ -14,4 +14,5 @@ __all__ = [
     "problem_bytes",
     "problem_responses",
     "render",
+    "strict_body",
 ]

@@ -1,6 +1,6 @@
 """A route that reads its body once, within a limit, as strict JSON."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, ClassVar
 
 from fastapi import Request, Response
@@ -9,6 +9,34 @@ from fastapi.routing import APIRoute
 from backend.core import strict_json
 from backend.core.errors import BodyTooLarge, MalformedBody, UnsupportedMedia
 
+JSON = "application/json"
+
+
+async def strict_body(
+    request: Request, limit: int, *, media: Collection[str] = (JSON,), required: bool = True
+) -> tuple[str, Any]:
+    """The content type and the parsed body of a request, read once. Nothing is in an empty one that may be empty.
+
+    Raises BodyTooLarge, MalformedBody, UnsupportedMedia.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(f"The body is over {limit:,} bytes.", limit_bytes=limit)
+    request._body = bytes(body)
+    if not body:
+        if required:
+            raise MalformedBody("The body is empty; it must be a JSON object.")
+        return JSON, None
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if content_type not in media:
+        expected = " or ".join(media)
+        raise UnsupportedMedia(f"The content type is {content_type or 'missing'!r:.80}; send {expected}.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia("Compressed bodies are not read; send the JSON as it is.")
+    return content_type, strict_json.loads(bytes(body))
+
 
 class _StrictRequest(Request):
     """Holds the parsed body, so that the framework does not parse it again."""
@@ -16,22 +44,9 @@ class _StrictRequest(Request):
     _parsed: Any
 
     async def load(self, limit: int, *, required: bool) -> None:
-        body = bytearray()
-        async for chunk in self.stream():
-            body += chunk
-            if len(body) > limit:
-                raise BodyTooLarge(f"The body is over {limit:,} bytes.", limit_bytes=limit)
-        self._body = bytes(body)
+        _, self._parsed = await strict_body(self, limit, required=required)
         if not self._body:
-            if required:
-                raise MalformedBody("The body is empty; it must be a JSON object.")
             return
-        content_type = self.headers.get("content-type", "").split(";")[0].strip().lower()
-        if content_type != "application/json":
-            raise UnsupportedMedia(f"The content type is {content_type or 'missing'!r:.80}; send application/json.")
-        if self.headers.get("content-encoding", "identity").lower() != "identity":
-            raise UnsupportedMedia("Compressed bodies are not read; send the JSON as it is.")
-        self._parsed = strict_json.loads(self._body)
         if not isinstance(self._parsed, dict):
             raise MalformedBody("The body must be a JSON object.")
 

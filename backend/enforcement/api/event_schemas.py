@@ -1,0 +1,161 @@
+"""Reported usage as it comes and as it is answered: our own form, and CloudEvents 1.0 in JSON.
+
+Each item is read by itself, so the body as a whole is described here and validated piece by piece.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from backend.core.errors import InvalidInput
+from backend.enforcement.api.schemas import Amount
+from backend.usage.facts import Fact, Taken, rejected
+
+MOST_EVENTS = 1_000
+JSON = "application/json"
+CLOUD_EVENT, CLOUD_EVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
+MEDIA = (JSON, CLOUD_EVENT, CLOUD_EVENTS)
+
+Id = Annotated[str, Field(min_length=1, max_length=255)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+AccountName = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+def _moment(value: Any) -> Any:
+    """A time is text with an offset; numbers are not read as seconds."""
+    if not isinstance(value, str):
+        raise ValueError("a time is text, such as 2026-11-25T12:00:00Z")
+    return datetime.fromisoformat(value)
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+
+
+class EventBody(BaseModel):
+    """One amount that was used. `timestamp` is when, from 35 days ago to 5 minutes ahead; without one it is now.
+
+    `amount` counts from 1; of a gauge it is signed, and `operation` set makes it the new level.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Id
+    meter: Name
+    amount: Amount
+    timestamp: Moment | None = None
+    account_id: AccountName | None = None
+    operation: Literal["add", "set"] = "add"
+    properties: dict[str, Any] | None = None
+
+
+class EventsBody(BaseModel):
+    """1 to 1,000 events, of one account or of many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    events: Annotated[list[EventBody], Field(min_length=1, max_length=MOST_EVENTS)]
+
+
+class CloudEventData(BaseModel):
+    """What was used; the rest of the data is kept as properties."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    amount: Amount = 1
+    operation: Literal["add", "set"] = "add"
+
+
+class CloudEvent(BaseModel):
+    """A CloudEvent 1.0: `type` is the meter, `subject` the account, `time` the timestamp.
+
+    An event is the same where `source` and `id` are; in the other calls its id is `<source>#<id>`.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(min_length=1, max_length=120)]
+    source: Annotated[str, Field(min_length=1, max_length=120)]
+    type: Name
+    subject: AccountName | None = None
+    time: Moment | None = None
+    datacontenttype: Literal["application/json"] | None = None
+    data: CloudEventData = CloudEventData()
+
+
+class TakenAnswer(BaseModel):
+    """What became of one event. `code` and `detail` say why one is rejected; the others are not affected."""
+
+    id: str | None
+    status: Literal["accepted", "duplicate", "rejected"]
+    code: str | None = None
+    detail: str | None = None
+
+
+def taken_answer(taken: Taken) -> TakenAnswer:
+    error = taken.error
+    return TakenAnswer(
+        id=taken.id, status=taken.status, code=error.code if error else None, detail=error.detail if error else None
+    )
+
+
+class EventsAnswer(BaseModel):
+    """One answer for each event, in their order."""
+
+    items: list[TakenAnswer]
+
+
+_EVENT: TypeAdapter[EventBody] = TypeAdapter(EventBody)
+_CLOUD: TypeAdapter[CloudEvent] = TypeAdapter(CloudEvent)
+
+
+def read_events(media: str, body: Any) -> list[Fact | Taken]:
+    """The facts of a body; in the place of one that cannot be read, why. Raises InvalidInput for the body itself."""
+    if media == CLOUD_EVENT:
+        return [_read(body, _CLOUD, _of_cloud)]
+    items = body if media == CLOUD_EVENTS else _events_of(body)
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_EVENTS:
+        raise InvalidInput(f"events: a list of 1 to {MOST_EVENTS:,} events is expected.")
+    if media == CLOUD_EVENTS:
+        return [_read(item, _CLOUD, _of_cloud) for item in items]
+    return [_read(item, _EVENT, _of_event) for item in items]
+
+
+def _events_of(body: Any) -> Any:
+    if not isinstance(body, dict) or body.keys() != {"events"}:
+        raise InvalidInput('The body is {"events": [...]} and nothing else.')
+    return body["events"]
+
+
+def _read(item: Any, form: TypeAdapter[Any], fact_of: Any) -> Fact | Taken:
+    try:
+        return fact_of(form.validate_python(item))  # type: ignore[no-any-return]  # one of the two below
+    except ValidationError as error:
+        given = item.get("id") if isinstance(item, Mapping) else None
+        return rejected(given[:255] if isinstance(given, str) else None, InvalidInput(_words(error.errors())))
+
+
+def _of_event(event: EventBody) -> Fact:
+    return Fact(
+        event.id, event.meter, event.amount, event.account_id, event.timestamp, event.operation, event.properties
+    )
+
+
+def _of_cloud(event: CloudEvent) -> Fact:
+    return Fact(
+        id=f"{event.source}#{event.id}",
+        meter=event.type,
+        amount=event.data.amount,
+        account=event.subject,
+        timestamp=event.time,
+        operation=event.data.operation,
+        properties=event.data.model_extra or None,
+    )
+
+
+def _words(errors: Sequence[Any]) -> str:
+    first = errors[0]
+    place = ".".join(str(part) for part in first["loc"]) or "event"
+    return f"{place}: {first['msg']}."

@@ -1,0 +1,311 @@
+"""Reported usage: facts, counted whatever the limits say, each once.
+
+The facts of a request are checked one by one, so that a bad one neither spoils nor hides the others. Then they are
+counted with those of other requests in one transaction: identities, counters, events, sums and records. A fact falls
+into the window in which it took place as long as that one's period is open; after that it is counted in the open one.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from backend.auth.errors import AccountUnknown
+from backend.auth.principal import Principal
+from backend.catalog.definitions import MeterDefinition
+from backend.catalog.service import Catalogs
+from backend.core.errors import InvalidInput, PlatformError, Unavailable
+from backend.core.ids import AccountId, uuid7
+from backend.db.batches import Batches
+from backend.db.session import Database, is_driver_unavailable
+from backend.enforcement.acting import USAGE_WRITE, acting_account
+from backend.enforcement.batch_writer import BatchWriter
+from backend.enforcement.decide import find_meter
+from backend.enforcement.journal import boot_nanoseconds
+from backend.subscription.entitlements import Entitlements, resolve
+from backend.subscription.periods import day_window
+from backend.usage.batch import CounterOf, Item, Locked
+from backend.usage.errors import IdempotencyConflict, TimestampTooNew, TimestampTooOld
+from backend.usage.facts import NEWEST, OLDEST, Fact, Taken, rejected
+from backend.usage.model import LEVEL, MAX_COUNTER, Identity, Scope, Source, Window
+
+_MOST_REQUESTS = 16
+# How often a fact is decided anew because its account changed, or its identity was taken meanwhile.
+_MOST_ROUNDS = 5
+_KNOWN_NANOSECONDS = 1_000_000_000
+_MOST_KNOWN = 20_000
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """A fact that is fine as far as can be said without its counter."""
+
+    position: int
+    fact: Fact
+    version: int
+    scope: Scope
+    window: Window
+    identity: Identity
+    by: Source
+    occurred_at: datetime
+    now: datetime
+    is_gauge: bool
+    event_id: UUID = field(default_factory=uuid7)
+
+    @property
+    def key(self) -> CounterOf:
+        return self.scope.account_id, self.fact.meter, self.window.start
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """The facts of one request that wait for their transaction. What is missing in the answer is to be decided anew."""
+
+    facts: list[_Pending]
+    found: dict[int, Taken] = field(default_factory=dict)
+    answer: "asyncio.Future[dict[int, Taken]]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def settle(self) -> None:
+        if not self.answer.done():
+            self.answer.set_result(self.found)
+
+    def fail(self, error: BaseException) -> None:
+        if isinstance(error, psycopg.Error) and is_driver_unavailable(error):
+            error = Unavailable("The database does not answer; nothing was counted.", headers={"Retry-After": "1"})
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Ingest:
+    """One for a process, with a connection of its own."""
+
+    def __init__(self, database: Database, catalogs: Catalogs) -> None:
+        self._database = database
+        self._catalogs = catalogs
+        self._writer = BatchWriter(database.url)
+        self._batches = Batches(self._write, name="ingest", most=_MOST_REQUESTS)
+        self._known: OrderedDict[AccountId, tuple[Entitlements, int]] = OrderedDict()
+
+    async def close(self) -> None:
+        await self._batches.close()
+        await self._writer.close()
+
+    async def take(self, facts: Sequence[Fact], *, principal: Principal, now: datetime) -> list[Taken]:
+        """Counts them, and says of each what became of it, in their order. Durable before the answer.
+
+        Raises Unavailable, OutcomeUnknown: of none is known whether it was counted, and repeating is safe.
+        """
+        taken: dict[int, Taken] = {}
+        accounts = await self._accounts(facts, principal, now)
+        by = Source(key_id=principal.key_id, subject=_subject(principal))
+        for attempt in range(_MOST_ROUNDS):
+            pending = []
+            for position, fact in enumerate(facts):
+                if position not in taken:
+                    found = await self._prepare(position, fact, accounts[fact.account], by, now, is_fresh=attempt > 0)
+                    if isinstance(found, Taken):
+                        taken[position] = found
+                    else:
+                        pending.append(found)
+            if not pending:
+                return [taken[position] for position in range(len(facts))]
+            request = _Request(pending)
+            self._batches.add(request)
+            taken |= await request.answer
+        raise Unavailable("The accounts change too often; repeat the request.", headers={"Retry-After": "1"})
+
+    async def _accounts(
+        self, facts: Sequence[Fact], principal: Principal, now: datetime
+    ) -> Mapping[str | None, AccountId | PlatformError]:
+        """Each account that is named, looked up once."""
+        found: dict[str | None, AccountId | PlatformError] = {}
+        for name in {fact.account for fact in facts}:
+            try:
+                found[name] = await acting_account(self._database, principal, named=name, scope=USAGE_WRITE, now=now)
+            except PlatformError as error:
+                found[name] = error
+        return found
+
+    async def _prepare(
+        self,
+        position: int,
+        fact: Fact,
+        account: AccountId | PlatformError,
+        by: Source,
+        now: datetime,
+        *,
+        is_fresh: bool,
+    ) -> _Pending | Taken:
+        if isinstance(account, PlatformError):
+            return rejected(fact.id, account)
+        entitlements = await self._entitlements(account, now, is_fresh=is_fresh)
+        if entitlements is None:
+            return rejected(fact.id, AccountUnknown("No account of yours has this id."))
+        try:
+            meter = find_meter(entitlements, fact.meter)
+            ensure_fits(fact, meter)
+            its_now = now + entitlements.account.clock_offset
+            occurred_at = _moment(fact, its_now)
+        except PlatformError as error:
+            return rejected(fact.id, error)
+        terms = entitlements
+        assert entitlements.period.end is not None
+        if occurred_at >= entitlements.period.end:
+            ahead = await self._read(account, occurred_at - entitlements.account.clock_offset)
+            terms = ahead or entitlements
+        return _Pending(
+            position=position,
+            fact=fact,
+            version=entitlements.account.version,
+            scope=terms.scope,
+            window=window_at(terms, meter, occurred_at, its_now),
+            identity=Identity.of(account, fact.id, fact.content),
+            by=replace(by, properties=fact.properties),
+            occurred_at=occurred_at,
+            now=now,
+            is_gauge=meter.kind == "gauge",
+        )
+
+    async def _entitlements(self, account_id: AccountId, now: datetime, *, is_fresh: bool) -> Entitlements | None:
+        """As they are, or were a second ago: whoever counts on them checks the account's version."""
+        known = self._known.get(account_id)
+        at = boot_nanoseconds()
+        if known is not None and not is_fresh and at < known[1] and _is_in_force(known[0], now):
+            return known[0]
+        found = await self._read(account_id, now)
+        self._known.pop(account_id, None)
+        if found is not None:
+            self._known[account_id] = (found, at + _KNOWN_NANOSECONDS)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return found
+
+    async def _read(self, account_id: AccountId, now: datetime) -> Entitlements | None:
+        async with self._database.read(account_id) as session:
+            return await resolve(session, account_id=account_id, catalogs=self._catalogs, now=now)
+
+    async def _write(self, requests: list[_Request]) -> None:
+        """One transaction. Facts whose account has changed, or whose identity was taken meanwhile, stay undecided."""
+        pending = [fact for request in requests for fact in request.facts]
+        wanted = {fact.key: fact.window for fact in pending}
+        decided: dict[UUID, Taken] = {}
+        items: list[Item] = []
+
+        def decide(locked: Locked) -> list[Item]:
+            items.extend(_decide(pending, locked, decided))
+            return items
+
+        counted = await self._writer.write(wanted, [fact.identity.digest for fact in pending], decide)
+        lost = {item.identity.digest for item in items if item.event_id not in counted and item.identity}
+        for request in requests:
+            for fact in request.facts:
+                if fact.event_id in decided and fact.identity.digest not in lost:
+                    request.found[fact.position] = decided[fact.event_id]
+            request.settle()
+
+
+def window_at(entitlements: Entitlements, meter: MeterDefinition, occurred_at: datetime, now: datetime) -> Window:
+    """The window of a fact: its own within the open period; of an earlier period, the present one."""
+    if meter.kind == "gauge":
+        return LEVEL
+    if entitlements.quota(meter.key).window != "day":
+        return entitlements.period
+    moment = occurred_at if occurred_at >= entitlements.period.start else now
+    return day_window(moment, entitlements.zone)
+
+
+def _decide(pending: Sequence[_Pending], locked: Locked, decided: dict[UUID, Taken]) -> list[Item]:
+    """In the order of arrival: what is counted, and what becomes of each."""
+    used = {key: counter.used for key, counter in locked.counters.items()}
+    firsts: dict[bytes, Identity] = {}
+    items = []
+    for fact in pending:
+        identity = fact.identity
+        stored = locked.first.get(identity.digest)
+        known = stored.content_hash if stored else None
+        if known is None and identity.digest in firsts:
+            known = firsts[identity.digest].content_hash
+        if known is not None:
+            decided[fact.event_id] = _repeated(fact, is_same=known == identity.content_hash)
+            continue
+        if locked.versions.get(fact.scope.account_id) != fact.version:
+            continue
+        before = used[fact.key]
+        amount = _applied(fact, before)
+        if before + amount > MAX_COUNTER:
+            decided[fact.event_id] = rejected(fact.fact.id, InvalidInput("amount: the counter would leave its range."))
+            continue
+        used[fact.key] = before + amount
+        firsts[identity.digest] = identity
+        decided[fact.event_id] = Taken(fact.fact.id, "accepted")
+        items.append(_item(fact, amount))
+    return items
+
+
+def _applied(pending: _Pending, used: int) -> int:
+    """What is added to the counter: a level never falls below nothing."""
+    if pending.fact.operation == "set":
+        return pending.fact.amount - used
+    return max(pending.fact.amount, -used)
+
+
+def _item(pending: _Pending, amount: int) -> Item:
+    return Item(
+        event_id=pending.event_id,
+        scope=pending.scope,
+        meter=pending.fact.meter,
+        window=pending.window,
+        amount=amount,
+        by=pending.by,
+        identity=pending.identity,
+        result=None,
+        occurred_at=pending.occurred_at,
+        now=pending.now,
+        source="ingest",
+    )
+
+
+def ensure_fits(fact: Fact, meter: MeterDefinition) -> None:
+    """Raises InvalidInput for an amount that means nothing for the meter."""
+    if meter.kind == "counter" and fact.operation == "set":
+        raise InvalidInput(f"operation: {meter.key} counts, and only a level can be set.")
+    if fact.operation == "set" and fact.amount < 0:
+        raise InvalidInput("amount: a level is 0 or more.")
+    if meter.kind == "counter" and fact.amount < 1:
+        raise InvalidInput(f"amount: {meter.key} counts from 1; to take something back, retract its event.")
+    if fact.operation == "add" and fact.amount == 0:
+        raise InvalidInput("amount: 0 changes nothing.")
+
+
+def _moment(fact: Fact, now: datetime) -> datetime:
+    """When it took place, by the account's clock. Raises TimestampTooOld, TimestampTooNew."""
+    if fact.timestamp is None:
+        return now
+    if fact.timestamp < now - OLDEST:
+        raise TimestampTooOld(f"timestamp: {OLDEST.days} days ago at most.")
+    if fact.timestamp > now + NEWEST:
+        raise TimestampTooNew("timestamp: 5 minutes ahead at most.")
+    return fact.timestamp
+
+
+def _repeated(pending: _Pending, *, is_same: bool) -> Taken:
+    if is_same:
+        return Taken(pending.fact.id, "duplicate")
+    detail = f"{pending.fact.id[:80]!r} has counted another meter, amount or properties. Use a new id."
+    return rejected(pending.fact.id, IdempotencyConflict(detail))
+
+
+def _is_in_force(entitlements: Entitlements, now: datetime) -> bool:
+    """Whether the period is still the same. The rest is checked by the version."""
+    period, its_now = entitlements.period, now + entitlements.account.clock_offset
+    return period.start <= its_now and (period.end is None or its_now < period.end)
+
+
+def _subject(principal: Principal) -> str | None:
+    return str(principal.user_id) if principal.user_id else principal.subject
