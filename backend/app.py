@@ -29,7 +29,7 @@ from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
-from backend.enforcement.api import event_routes, reading_routes
+from backend.enforcement.api import event_routes, reading_routes, series_routes
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.engine import Engine
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited
@@ -128,6 +128,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     for router in (
         usage_routes.router,
         event_routes.router,
+        series_routes.router,
         gateway_routes.router,
         system_routes.router,
         reference.router,

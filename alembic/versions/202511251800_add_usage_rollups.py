@@ -1,4 +1,4 @@
-"""Sums of usage for each quarter of an hour, so that series need not read events.
+"""Sums of usage for each quarter of an hour, so that series need not read events; corrections are found by index.
 
 Filled from the events that are there. Later ones are added by the statements that append them.
 
@@ -42,7 +42,15 @@ def upgrade() -> None:
             coalesce(key_id, '00000000-0000-0000-0000-000000000000'), sum(amount)
         FROM usage_events WHERE counted GROUP BY 1, 2, 3, 4
     """)
+    op.create_index(
+        "ix_usage_events_corrects",
+        "usage_events",
+        ["account_id", "corrects"],
+        unique=False,
+        postgresql_where=sa.text("corrects IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_usage_events_corrects", table_name="usage_events")
     op.drop_table("usage_rollups")

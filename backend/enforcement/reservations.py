@@ -166,6 +166,7 @@ async def _count(
             account_id=caller.account_id,
             meter=hold.meter,
             window=hold.window,
+            source="reservation",
             amount=actual - counted,
             by=caller.by,
             corrects=None,

@@ -71,9 +71,9 @@ _SPEND = text(f"""
         RETURNING u.meter, u.window_start, u.used, cost.amount
     ), event AS (
         INSERT INTO usage_events (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
-            window_start, key_id, subject, properties)
+            window_start, key_id, subject, properties, corrects)
         SELECT :account_id, cost.event_id, :now, cost.meter, cost.amount, :source, true, :occurred_at,
-            cost.window_start, :key_id, :subject, CAST(:properties AS jsonb)
+            cost.window_start, :key_id, :subject, CAST(:properties AS jsonb), CAST(:corrects AS uuid)
         FROM cost
     ), rollup AS (
         {adding("cost", account_id=":account_id", key_id="CAST(:key_id AS uuid)", occurred_at=":occurred_at")}
@@ -175,6 +175,7 @@ async def spend(
     by: Source,
     occurred_at: datetime,
     now: datetime,
+    corrects: UUID | None = None,
 ) -> bool:
     """Writes amounts that the caller has checked under lock, if the account still has the `version` whose limits
     were checked; None counts a fact, whatever the limits. False: it has not, and nothing was written.
@@ -200,6 +201,7 @@ async def spend(
             "properties": json.dumps(dict(by.properties)) if by.properties else None,
             "occurred_at": occurred_at,
             "now": now,
+            "corrects": corrects,
             **_NAMES,
         },
     )
@@ -237,18 +239,20 @@ async def uncounted_event(
     meter: str,
     window: Window,
     amount: int,
+    source: str,
     by: Source,
     corrects: UUID | None,
     occurred_at: datetime,
     now: datetime,
 ) -> None:
-    """Appends an amount that is shown and never counted: what a late commit used beyond its room."""
+    """Appends an amount that is shown and never counted: beyond the room of a late commit, or below
+    nothing."""
     await session.execute(
         text("""
             INSERT INTO usage_events (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
-                window_start, key_id, subject, corrects)
-            VALUES (:account_id, :id, :now, :meter, :amount, 'reservation', false, :occurred_at,
-                :window_start, :key_id, :subject, :corrects)
+                window_start, key_id, subject, properties, corrects)
+            VALUES (:account_id, :id, :now, :meter, :amount, :source, false, :occurred_at,
+                :window_start, :key_id, :subject, CAST(:properties AS jsonb), :corrects)
         """),
         {
             "account_id": account_id,
@@ -257,6 +261,8 @@ async def uncounted_event(
             "now": now,
             "meter": meter,
             "amount": amount,
+            "source": source,
+            "properties": json.dumps(dict(by.properties)) if by.properties else None,
             "window_start": window.start,
             "key_id": by.key_id,
             "subject": by.subject,

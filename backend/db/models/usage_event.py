@@ -24,6 +24,7 @@ class UsageEvent(Base):
             "source IN ('consume', 'ingest', 'journal', 'reservation', 'retraction', 'repair')", name="source"
         ),
         Index("ix_usage_events_account_id_meter_occurred_at", "account_id", "meter", "occurred_at"),
+        Index("ix_usage_events_corrects", "account_id", "corrects", postgresql_where=text("corrects IS NOT NULL")),
         {"postgresql_partition_by": "RANGE (recorded_at)"},
     )
 

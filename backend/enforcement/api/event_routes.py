@@ -1,4 +1,4 @@
-"""POST /v1/usage/events: usage that a host application reports."""
+"""/v1/usage/events: usage that a host application reports, takes back or corrects."""
 
 from typing import Any
 
@@ -6,22 +6,28 @@ from fastapi import APIRouter, Request
 
 from backend.auth.api.deps import CurrentPrincipal, Now
 from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
+from backend.auth.principal import Principal
 from backend.core.errors import BodyTooLarge, MalformedBody, UnsupportedMedia
 from backend.core.problem import StrictRoute, problem_responses, strict_body
+from backend.enforcement import corrections
 from backend.enforcement.acting import USAGE_WRITE, ensure_may, may_lower
+from backend.enforcement.api.deps import Callers, CurrentCallers
 from backend.enforcement.api.event_schemas import (
     CLOUD_EVENT,
     CLOUD_EVENTS,
     JSON,
     MEDIA,
     CloudEvent,
+    CorrectBody,
+    CorrectedAnswer,
     EventsAnswer,
     EventsBody,
+    RetractBody,
     read_events,
     taken_answer,
 )
 from backend.enforcement.errors import MeterUnknown, OutcomeUnknown, RateLimited
-from backend.usage.errors import IdempotencyConflict, TimestampTooNew, TimestampTooOld
+from backend.usage.errors import EventUnknown, IdempotencyConflict, TimestampTooNew, TimestampTooOld
 from backend.usage.facts import Fact, Taken
 
 router = APIRouter(prefix="/v1/usage", tags=["Usage"], route_class=StrictRoute)
@@ -38,6 +44,7 @@ _BODIES: dict[str, Any] = {
     }
 }
 _CALLER = (Unauthenticated, ScopeMissing, RateLimited, OutcomeUnknown, MalformedBody, BodyTooLarge, UnsupportedMedia)
+_CORRECTS = (Unauthenticated, ScopeMissing, AccountUnknown, EventUnknown, RateLimited, OutcomeUnknown)
 _ALONE = (AccountUnknown, MeterUnknown, IdempotencyConflict, TimestampTooOld, TimestampTooNew)
 
 
@@ -48,9 +55,7 @@ async def report(request: Request, principal: CurrentPrincipal, now: Now) -> Eve
     A bad event is rejected by itself: the answer is 200 and says so of it. A request of a single event that is
     rejected answers with its error. Needs a service key with `usage:write`, or an operator.
     """
-    if not may_lower(principal):
-        raise ScopeMissing("Reporting usage needs a service key with the scope usage:write.", scope=USAGE_WRITE)
-    ensure_may(principal, USAGE_WRITE)
+    _ensure_reports(principal)
     read = read_events(*await strict_body(request, _LIMIT, media=MEDIA))
     facts = [one for one in read if isinstance(one, Fact)]
     counted = iter(await request.app.state.ingest.take(facts, principal=principal, now=now) if facts else ())
@@ -60,3 +65,38 @@ async def report(request: Request, principal: CurrentPrincipal, now: Now) -> Eve
         error.fields["items"] = [item.model_dump() for item in items]
         raise error
     return EventsAnswer(items=items)
+
+
+@router.post("/events/{event_id:path}/retract", responses=problem_responses(*_CORRECTS, body=True))
+async def retract(request: Request, event_id: str, body: RetractBody, callers: CurrentCallers) -> CorrectedAnswer:
+    """Takes an event back, whenever it was reported: what it counted is free again at once. Once is enough."""
+    return await _correct(request, callers, event_id, body, amount=0)
+
+
+@router.post("/events/{event_id:path}/correct", responses=problem_responses(*_CORRECTS, body=True))
+async def correct(request: Request, event_id: str, body: CorrectBody, callers: CurrentCallers) -> CorrectedAnswer:
+    """Says what an event really was; the difference is counted."""
+    return await _correct(request, callers, event_id, body, amount=body.amount)
+
+
+async def _correct(
+    request: Request, callers: Callers, event_id: str, body: RetractBody, *, amount: int
+) -> CorrectedAnswer:
+    _ensure_reports(callers.principal)
+    caller = await callers.spender(body.account_id)
+    found = await corrections.correct(
+        request.app.state.engine, caller, event_id=event_id, amount=amount, reason=body.reason
+    )
+    return CorrectedAnswer(
+        id=event_id,
+        meter=found.meter,
+        amount_before=found.amount_before,
+        amount=found.amount,
+        counted=found.counted,
+    )
+
+
+def _ensure_reports(principal: Principal) -> None:
+    if not may_lower(principal):
+        raise ScopeMissing("Reporting usage needs a service key with the scope usage:write.", scope=USAGE_WRITE)
+    ensure_may(principal, USAGE_WRITE)

@@ -85,6 +85,36 @@ class CloudEvent(BaseModel):
     data: CloudEventData = CloudEventData()
 
 
+Reason = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class RetractBody(BaseModel):
+    """Why it is taken back."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: Reason
+    account_id: AccountName | None = None
+
+
+class CorrectBody(RetractBody):
+    """What it really was, and why it is corrected; 0 takes it back."""
+
+    amount: Amount
+
+
+class CorrectedAnswer(BaseModel):
+    """The event before and after. `counted` is what the counter moved by; a counter never falls below nothing."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    meter: str
+    amount_before: int
+    amount: int
+    counted: int
+
+
 class TakenAnswer(BaseModel):
     """What became of one event. `code` and `detail` say why one is rejected; the others are not affected."""
 
