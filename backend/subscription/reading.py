@@ -13,6 +13,7 @@ from backend.db.session import ReadSession
 from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.errors import PlanNotFound
+from backend.subscription.projection import TRAILING
 from backend.subscription.schemas import (
     AccountSchema,
     MeResponse,
@@ -25,6 +26,7 @@ from backend.subscription.service import period_usage
 from backend.subscription.views import limits_schema, meter_schemas, rate_limit_info, subscription_schema
 from backend.usage.model import JOBS_IN_FLIGHT, LEVEL
 from backend.usage.repository import read_counters
+from backend.usage.series import read_paces
 
 _MOST_ACCOUNTS = 200
 
@@ -33,10 +35,13 @@ async def usage(session: ReadSession, *, entitlements: Entitlements) -> UsageRes
     """Usage as of now: the period's record, the limits and every meter."""
     wanted = [(meter.key, entitlements.window(meter)) for meter in entitlements.catalog.meters]
     counters = await read_counters(session, account_id=entitlements.account.id, wanted=wanted)
+    counting = [meter.key for meter in entitlements.catalog.meters if meter.kind == "counter"]
+    since = entitlements.now - TRAILING
+    paces = await read_paces(session, account_id=entitlements.account.id, meters=counting, since=since)
     return UsageResponse(
         usage=await period_usage(session, entitlements),
         limits=limits_schema(entitlements.terms),
-        meters=meter_schemas(entitlements, counters),
+        meters=meter_schemas(entitlements, counters, paces),
     )
 
 

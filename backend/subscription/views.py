@@ -9,11 +9,13 @@ from backend.catalog.definitions import MeterDefinition
 from backend.catalog.terms import Catalog, PlanTerms
 from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements
+from backend.subscription.projection import project
 from backend.subscription.schemas import (
     InFlightSchema,
     MeterUsageSchema,
     OfferSchema,
     PlanOnSaleSchema,
+    ProjectionSchema,
     QuotaLimitsSchema,
     QuotaSchema,
     RateLimitInfo,
@@ -24,6 +26,7 @@ from backend.subscription.schemas import (
 )
 from backend.usage.model import API_CALLS, BYTES_PER_MB, COMPUTE, JOBS, SECONDS_PER_MINUTE, STORAGE, Counter
 from backend.usage.repository import CounterKey
+from backend.usage.series import Pace
 
 # Base units in one unit of the described quotas and columns.
 DESCRIBED_UNIT: Mapping[str, int] = {JOBS: 1, API_CALLS: 1, STORAGE: BYTES_PER_MB, COMPUTE: SECONDS_PER_MINUTE}
@@ -133,7 +136,9 @@ def limits_schema(terms: PlanTerms) -> QuotaLimitsSchema:
     )
 
 
-def meter_schemas(entitlements: Entitlements, counters: Mapping[CounterKey, Counter]) -> list[MeterUsageSchema]:
+def meter_schemas(
+    entitlements: Entitlements, counters: Mapping[CounterKey, Counter], paces: Mapping[str, Pace]
+) -> list[MeterUsageSchema]:
     """Every meter of the catalog in its present window; a counter that is absent is zero."""
     found = []
     for meter in entitlements.catalog.meters:
@@ -154,10 +159,20 @@ def meter_schemas(entitlements: Entitlements, counters: Mapping[CounterKey, Coun
                 remaining=remaining_of(quota.limit, counter.used, counter.held, counter.forfeited),
                 resets_at=window.end,
                 as_of=entitlements.now,
-                projection=None,
+                projection=_projection(entitlements, counter, quota.limit, paces.get(meter.key)),
             )
         )
     return found
+
+
+def _projection(
+    entitlements: Entitlements, counter: Counter, limit: int | None, pace: Pace | None
+) -> ProjectionSchema | None:
+    end = counter.window.end
+    if end is None:
+        return None
+    found = project(used=counter.used, limit=limit, end=end, pace=pace, now=entitlements.now)
+    return None if found is None else ProjectionSchema.model_validate(found)
 
 
 def rate_limit_info(

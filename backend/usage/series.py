@@ -37,6 +37,14 @@ class KeyPoint:
     amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What was counted of a meter since a moment, and when it was used for the first time at all."""
+
+    amount: int
+    first: datetime
+
+
 # Hours are of the clock that goes on; days and months begin when the zone's calendar says so.
 _EDGES = {
     "hour": """
@@ -106,6 +114,27 @@ class Wanted:
             "zone": self.zone.key,
             "most": MOST_POINTS + 1,
         }
+
+
+_PACES = text("""
+    SELECT wanted.meter, first.bucket_start AS first, (
+        SELECT coalesce(sum(amount), 0)::bigint FROM usage_rollups
+        WHERE account_id = :account_id AND meter = wanted.meter AND bucket_start >= :since
+    ) AS amount
+    FROM unnest(CAST(:meters AS text[])) AS wanted (meter) CROSS JOIN LATERAL (
+        SELECT bucket_start FROM usage_rollups WHERE account_id = :account_id AND meter = wanted.meter
+        ORDER BY bucket_start LIMIT 1
+    ) AS first
+""")
+
+
+async def read_paces(
+    session: ReadSession, *, account_id: AccountId, meters: Sequence[str], since: datetime
+) -> dict[str, Pace]:
+    """Of each meter that was ever used."""
+    arguments = {"account_id": account_id, "meters": list(meters), "since": since}
+    rows = await session.execute(_PACES, arguments)
+    return {row.meter: Pace(row.amount, row.first) for row in rows}
 
 
 async def read_series(session: ReadSession, wanted: Wanted, *, is_gauge: bool) -> list[Point]:

@@ -156,7 +156,7 @@ async def test_calls_from_memory_are_in_the_series_at_once_and_by_key(client: ht
     for _ in range(5):
         assert (await client.get("/v1/ping", headers=who.headers)).status_code == 200
     answer = await client.get(
-        SERIES, params={"meter": "api_calls", "from": NOW.date(), "by_key": True}, headers=who.headers
+        SERIES, params={"meter": "api_calls", "from": NOW.date().isoformat(), "by_key": True}, headers=who.headers
     )
     found = answer.json()
     assert sum(point["amount"] for point in found["points"]) == 5
