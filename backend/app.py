@@ -31,6 +31,7 @@ from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
 from backend.enforcement.api import event_routes, reading_routes, series_routes
 from backend.enforcement.api import routes as usage_routes
+from backend.enforcement.api.event_schemas import SCHEMAS as EVENT_SCHEMAS
 from backend.enforcement.engine import Engine
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited
 from backend.enforcement.gate import Gate
@@ -224,7 +225,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
     """Adds what is the same for every route: the shape of a problem, and who must be signed in."""
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components.setdefault("schemas", {}).update({"Problem": PROBLEM_SCHEMA, **EVENT_SCHEMAS})
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "An access token or an API key."}
     }

@@ -24,6 +24,7 @@ from backend.enforcement.api.event_schemas import (
     EventsBody,
     RetractBody,
     read_events,
+    ref,
     taken_answer,
 )
 from backend.enforcement.errors import MeterUnknown, OutcomeUnknown, RateLimited
@@ -37,9 +38,9 @@ _BODIES: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            JSON: {"schema": EventsBody.model_json_schema()},
-            CLOUD_EVENT: {"schema": CloudEvent.model_json_schema()},
-            CLOUD_EVENTS: {"schema": {"type": "array", "items": CloudEvent.model_json_schema()}},
+            JSON: {"schema": ref(EventsBody)},
+            CLOUD_EVENT: {"schema": ref(CloudEvent)},
+            CLOUD_EVENTS: {"schema": {"type": "array", "items": ref(CloudEvent)}},
         },
     }
 }

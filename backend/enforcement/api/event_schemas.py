@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.json_schema import models_json_schema
 
 from backend.core.errors import InvalidInput
 from backend.enforcement.api.schemas import Amount
@@ -135,6 +136,17 @@ class EventsAnswer(BaseModel):
     """One answer for each event, in their order."""
 
     items: list[TakenAnswer]
+
+
+_PLACE = "#/components/schemas/{model}"
+# The bodies for the description of the API; what reads them piece by piece is no model of the framework.
+SCHEMAS: dict[str, Any] = models_json_schema(
+    [(EventsBody, "validation"), (CloudEvent, "validation")], ref_template=_PLACE
+)[1]["$defs"]
+
+
+def ref(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _PLACE.format(model=model.__name__)}
 
 
 _EVENT: TypeAdapter[EventBody] = TypeAdapter(EventBody)
