@@ -17,6 +17,7 @@ from benchmarks import (
     group_commit,
     http_suite,
     in_process,
+    ingest,
     ledger,
     machine,
     over_admission,
@@ -65,6 +66,7 @@ def suites() -> dict[str, Suite]:
     found: dict[str, Suite] = {one.key: _compared(one) for one in http_suite.comparisons()}
     found["in_process"] = _in_process
     found["group_commit"] = _group_commit
+    found["ingest"] = _ingest
     found["over_admission"] = _over_admission
     return found
 
@@ -89,6 +91,11 @@ def _in_process(cluster: Cluster, is_quick: bool) -> Found:
 def _group_commit(cluster: Cluster, is_quick: bool) -> Found:
     rounds, seconds = (1, 0.5) if is_quick else (5, 2.0)
     return group_commit.run(cluster, CONNECTIONS, rounds=rounds, seconds=seconds), [], []
+
+
+def _ingest(cluster: Cluster, is_quick: bool) -> Found:
+    rounds, seconds = (1, 1.0) if is_quick else (5, 3.0)
+    return ingest.run(cluster, rounds=rounds, seconds=seconds), [], []
 
 
 def _over_admission(cluster: Cluster, is_quick: bool) -> Found:

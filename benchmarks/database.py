@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from backend.auth.service.keys_service import create_key
 from backend.catalog.service import apply_file
 from backend.core.clock import SystemClock
 from backend.db import migrate
@@ -75,10 +76,17 @@ class Cluster:
         callers = asyncio.run(_seed(url, plans, accounts))
         return Prepared(url, plans, tuple(key for key, _ in callers), tuple(account for _, account in callers))
 
+    def service_key(self, prepared: Prepared) -> str:
+        """A key of a host application that may report usage."""
+        return asyncio.run(_service_key(prepared.url))
+
+    def admin_url(self, prepared: Prepared) -> str:
+        """Its address for the superuser, to whom row-level security does not apply."""
+        return self._info.admin_url(prepared.url.rpartition("/")[2])
+
     def used(self, prepared: Prepared, meter: str = "api_calls") -> int:
         """What the counters of this database say, of all accounts."""
-        name = prepared.url.rpartition("/")[2]
-        with psycopg.connect(self._info.admin_url(name)) as connection:
+        with psycopg.connect(self.admin_url(prepared)) as connection:
             row = connection.execute(
                 "SELECT coalesce(sum(used), 0)::bigint FROM meter_usage WHERE meter = %s", [meter]
             ).fetchone()
@@ -96,6 +104,23 @@ class Cluster:
         with self._connect() as connection:
             for (name,) in connection.execute(_OURS).fetchall():
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+async def _service_key(url: str) -> str:
+    database = Database(url)
+    try:
+        async with database.system() as session:
+            made = await create_key(
+                session,
+                name="bench",
+                account_id=None,
+                user_id=None,
+                scopes=("usage:write",),
+                now=SystemClock().now(),
+            )
+            return made.key
+    finally:
+        await database.close()
 
 
 async def _seed(url: str, plans: Path, accounts: int) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from benchmarks.database import Cluster
 from benchmarks.figures import Figure
 from benchmarks.load import Outcome, Plan, measure
-from benchmarks.processes import Placement, command_of, descendants
+from benchmarks.processes import Placement, command_of, descendants, parent_of
 from benchmarks.servers import Product, Servers, Target
 
 LIMIT = 1_000
@@ -25,7 +25,8 @@ CONNECTIONS = 64
 
 _PEERS = ("limits", "throttled", "script", "limits-memory", "throttled-memory")
 _REFUSALS = frozenset({"402", "429"})  # answers that say that the limit is reached
-_WORKER = "spawn_main"  # in the command line of each process that serves; the others only watch
+# In the command line of a process that serves: one that was spawned, or forked from a server that was.
+_SPAWNED, _FORKED = "spawn_main", "multiprocessing.forkserver"
 _PAUSE = (0.2, 0.6)  # seconds between two kills
 _SETTLE = 1.5  # seconds after which what was spent in memory is in the database
 
@@ -90,6 +91,12 @@ def _kill_for(root: int, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(random.uniform(*_PAUSE))
-        if workers := [pid for pid in descendants([root]) if _WORKER in command_of(pid)]:
+        if workers := [pid for pid in descendants([root]) if _serves(pid)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(random.choice(workers), signal.SIGKILL)
+
+
+def _serves(pid: int) -> bool:
+    """Those that are forked keep the command line of the server that forks, which is their parent and serves nobody."""
+    command = command_of(pid)
+    return _SPAWNED in command or (_FORKED in command and _FORKED in command_of(parent_of(pid)))

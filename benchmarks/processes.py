@@ -158,6 +158,12 @@ def move(roots: Iterable[int], cores: Cores) -> None:
                 os.sched_setaffinity(int(task), cores)
 
 
+def parent_of(pid: int) -> int:
+    """Its parent; 0 when it has ended."""
+    fields = _stat(pid)
+    return 0 if fields is None else int(fields[_PPID])
+
+
 def command_of(pid: int) -> str:
     """Its command line; empty when it has ended."""
     try:

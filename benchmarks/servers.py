@@ -22,6 +22,7 @@ ACCOUNTS = 100  # their requests are sent in turn, so that no account is hotter 
 
 PING = "/v1/ping"
 AUTHORIZE = "/v1/gateway/authorize"
+EVENTS = "/v1/usage/events"
 HEALTH = "/health"
 
 _QUIET = ("--host", HOST, "--log-level", "error", "--no-access-log", "--no-server-header")

@@ -62,25 +62,23 @@ def _check_tree(value: Any) -> None:
             stack.extend(node)
 
 
-def _check_depth(text: str) -> None:
-    depth = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise MalformedBody(f"The body is nested more than {MAX_DEPTH} levels deep.")
-        elif char in "]}":
-            depth -= 1
+def _check_depth(value: Any) -> None:
+    """Containers within containers, the outermost included."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> MalformedBody:
+    return MalformedBody(f"The body is nested more than {MAX_DEPTH} levels deep.")
 
 
 def loads(raw: bytes) -> Any:
@@ -91,8 +89,6 @@ def loads(raw: bytes) -> Any:
         raise MalformedBody(f"The body is not UTF-8 (byte {error.start}).") from error
     if text.startswith("\ufeff"):
         raise MalformedBody("The body begins with a byte order mark; send plain UTF-8.")
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_depth(text)
     try:
         value = json.loads(
             text,
@@ -105,6 +101,9 @@ def loads(raw: bytes) -> Any:
         # Some of the parser's sentences wait for a place already: "Invalid control character at".
         said = error.msg.removesuffix(" at")
         raise MalformedBody(f"{said} at line {error.lineno}, column {error.colno}.") from error
+    except RecursionError:
+        raise _too_deep() from None
+    _check_depth(value)
     # A NUL or half a surrogate pair can only come from an escape: the decoder above refuses them as bytes.
     if "\\u" in text:
         _check_tree(value)

@@ -7,7 +7,7 @@ into the window in which it took place as long as that one's period is open; aft
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -53,7 +53,6 @@ class _Pending:
     by: Source
     occurred_at: datetime
     now: datetime
-    is_gauge: bool
     event_id: UUID = field(default_factory=uuid7)
 
     @property
@@ -102,74 +101,65 @@ class Ingest:
         Raises Unavailable, OutcomeUnknown: of none is known whether it was counted, and repeating is safe.
         """
         taken: dict[int, Taken] = {}
-        accounts = await self._accounts(facts, principal, now)
+        names = {fact.account for fact in facts}
+        accounts = {name: await self._account(name, principal, now) for name in names}
         by = Source(key_id=principal.key_id, subject=_subject(principal))
         for attempt in range(_MOST_ROUNDS):
+            terms = {name: await self._terms(accounts[name], now, is_fresh=attempt > 0) for name in names}
             pending = []
             for position, fact in enumerate(facts):
                 if position not in taken:
-                    found = await self._prepare(position, fact, accounts[fact.account], by, now, is_fresh=attempt > 0)
-                    if isinstance(found, Taken):
-                        taken[position] = found
-                    else:
-                        pending.append(found)
+                    try:
+                        pending.append(await self._prepare(position, fact, terms[fact.account], by, now))
+                    except PlatformError as error:
+                        taken[position] = rejected(fact.id, error)
             if not pending:
                 return [taken[position] for position in range(len(facts))]
             request = _Request(pending)
             self._batches.add(request)
             taken |= await request.answer
+            if len(taken) == len(facts):
+                return [taken[position] for position in range(len(facts))]
+            names = {fact.account for position, fact in enumerate(facts) if position not in taken}
         raise Unavailable("The accounts change too often; repeat the request.", headers={"Retry-After": "1"})
 
-    async def _accounts(
-        self, facts: Sequence[Fact], principal: Principal, now: datetime
-    ) -> Mapping[str | None, AccountId | PlatformError]:
-        """Each account that is named, looked up once."""
-        found: dict[str | None, AccountId | PlatformError] = {}
-        for name in {fact.account for fact in facts}:
-            try:
-                found[name] = await acting_account(self._database, principal, named=name, scope=USAGE_WRITE, now=now)
-            except PlatformError as error:
-                found[name] = error
-        return found
+    async def _account(self, name: str | None, principal: Principal, now: datetime) -> AccountId | PlatformError:
+        try:
+            return await acting_account(self._database, principal, named=name, scope=USAGE_WRITE, now=now)
+        except PlatformError as error:
+            return error
+
+    async def _terms(
+        self, account: AccountId | PlatformError, now: datetime, *, is_fresh: bool
+    ) -> Entitlements | PlatformError:
+        if isinstance(account, PlatformError):
+            return account
+        found = await self._entitlements(account, now, is_fresh=is_fresh)
+        return found or AccountUnknown("No account of yours has this id.")
 
     async def _prepare(
-        self,
-        position: int,
-        fact: Fact,
-        account: AccountId | PlatformError,
-        by: Source,
-        now: datetime,
-        *,
-        is_fresh: bool,
-    ) -> _Pending | Taken:
-        if isinstance(account, PlatformError):
-            return rejected(fact.id, account)
-        entitlements = await self._entitlements(account, now, is_fresh=is_fresh)
-        if entitlements is None:
-            return rejected(fact.id, AccountUnknown("No account of yours has this id."))
-        try:
-            meter = find_meter(entitlements, fact.meter)
-            ensure_fits(fact, meter)
-            its_now = now + entitlements.account.clock_offset
-            occurred_at = _moment(fact, its_now)
-        except PlatformError as error:
-            return rejected(fact.id, error)
-        terms = entitlements
-        assert entitlements.period.end is not None
-        if occurred_at >= entitlements.period.end:
-            ahead = await self._read(account, occurred_at - entitlements.account.clock_offset)
-            terms = ahead or entitlements
+        self, position: int, fact: Fact, terms: Entitlements | PlatformError, by: Source, now: datetime
+    ) -> _Pending:
+        """Raises what stands against it."""
+        if isinstance(terms, PlatformError):
+            raise terms
+        account, meter = terms.account, find_meter(terms, fact.meter)
+        ensure_fits(fact, meter)
+        its_now = now + account.clock_offset
+        occurred_at = _moment(fact, its_now)
+        at_its_time = terms
+        if terms.period.end is not None and occurred_at >= terms.period.end:  # up to five minutes ahead
+            at_its_time = await self._read(account.id, occurred_at - account.clock_offset) or terms
         return _Pending(
             position=position,
             fact=fact,
-            version=entitlements.account.version,
-            scope=terms.scope,
-            window=window_at(terms, meter, occurred_at, its_now),
-            identity=Identity.of(account, fact.id, fact.content),
-            by=replace(by, properties=fact.properties),
+            version=account.version,
+            scope=at_its_time.scope,
+            window=window_at(at_its_time, meter, occurred_at, its_now),
+            identity=Identity.of(account.id, fact.id, fact.content),
+            by=by if fact.properties is None else replace(by, properties=fact.properties),
             occurred_at=occurred_at,
             now=now,
-            is_gauge=meter.kind == "gauge",
         )
 
     async def _entitlements(self, account_id: AccountId, now: datetime, *, is_fresh: bool) -> Entitlements | None:

@@ -61,12 +61,17 @@ _THERE = """
 # All or nothing for each item: one whose identity has spent before leaves every other part empty. The counters are
 # locked, so what is added up here is final.
 _WRITE = f"""
-    WITH item AS MATERIALIZED (
-        SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[], %b::bigint[], %b::bytea[],
-            %b::bytea[], %b::text[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[],
-            %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::uuid[], %b::text[], %b::uuid[])
-        AS item (account_id, id, meter, window_start, amount, digest, content_hash, external_id, result, key_id,
-            subject, properties, occurred_at, recorded_at, period_start, period_end, owner_user_id, source, corrects)
+    WITH place AS MATERIALIZED (
+        SELECT * FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
+            %b::uuid[]) WITH ORDINALITY
+        AS place (account_id, meter, window_start, period_start, period_end, owner_user_id, number)
+    ), item AS MATERIALIZED (
+        SELECT * FROM unnest(%b::bigint[], %b::uuid[], %b::bigint[], %b::bytea[], %b::bytea[], %b::text[],
+            %b::text[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[],
+            %b::uuid[])
+        AS item (number, id, amount, digest, content_hash, external_id, result, key_id, subject, properties,
+            occurred_at, recorded_at, source, corrects)
+        JOIN place USING (number)
     ), identity AS (
         INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, result, recorded_at)
         SELECT digest, account_id, content_hash, id, result::jsonb, recorded_at
@@ -216,12 +221,13 @@ class BatchConnection(Wire):
 
 
 def _columns(items: Sequence[Item]) -> list[list[Any]]:
-    owners: list[UserId | None] = [item.scope.owner_user_id for item in items]
+    """Places once, for many items share one; then the items, each with the number of its place."""
+    places: dict[tuple[Any, ...], int] = {}
+    numbers = [places.setdefault(_place(item), len(places) + 1) for item in items]
     return [
-        [item.scope.account_id for item in items],
+        *([place[part] for place in places] for part in range(6)),
+        numbers,
         [item.event_id for item in items],
-        [item.meter for item in items],
-        [item.window.start for item in items],
         [item.amount for item in items],
         [item.identity.digest if item.identity else None for item in items],
         [item.identity.content_hash if item.identity else None for item in items],
@@ -232,9 +238,12 @@ def _columns(items: Sequence[Item]) -> list[list[Any]]:
         [json.dumps(dict(item.by.properties)) if item.by.properties else None for item in items],
         [item.occurred_at for item in items],
         [item.now for item in items],
-        [item.scope.period_start for item in items],
-        [item.scope.period_end for item in items],
-        owners,
         [item.source for item in items],
         [item.corrects for item in items],
     ]
+
+
+def _place(item: Item) -> tuple[Any, ...]:
+    scope = item.scope
+    owner: UserId | None = scope.owner_user_id
+    return scope.account_id, item.meter, item.window.start, scope.period_start, scope.period_end, owner

@@ -36,6 +36,9 @@ class Window:
 
 LEVEL = Window(EPOCH, None)
 
+# Made once: `json.dumps` makes an encoder for each call that wants another than the usual one.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Counter:
@@ -101,7 +104,7 @@ class Identity:
     @classmethod
     def of(cls, account_id: AccountId, external_id: str, content: Mapping[str, Any]) -> "Identity":
         """`content` is what must be the same in a repetition; the time is not part of it."""
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        canonical = _canonical(content)
         return cls(
             digest=hashlib.sha256(account_id.bytes + external_id.encode()).digest(),
             content_hash=hashlib.sha256(canonical.encode()).digest(),

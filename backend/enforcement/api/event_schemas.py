@@ -125,11 +125,15 @@ class TakenAnswer(BaseModel):
     detail: str | None = None
 
 
-def taken_answer(taken: Taken) -> TakenAnswer:
+def taken_answer(taken: Taken) -> dict[str, str | None]:
+    """A TakenAnswer as plain JSON values: there may be a thousand."""
     error = taken.error
-    return TakenAnswer(
-        id=taken.id, status=taken.status, code=error.code if error else None, detail=error.detail if error else None
-    )
+    return {
+        "id": taken.id,
+        "status": taken.status,
+        "code": error.code if error else None,
+        "detail": error.detail if error else None,
+    }
 
 
 class EventsAnswer(BaseModel):
