@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from starlette.types import Message, Scope
-from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from backend.enforcement.answer import LINES
@@ -26,6 +26,8 @@ _CONTROLS = bytes({*range(32), 127} - set(b"\t\r\n"))
 # How the lines of fields start, by the name that was given: those that came before.
 _STARTS: dict[bytes, bytes] = {}
 _MOST_NAMES = 1_000
+# Longer ones are refused by uvicorn.
+_LONGEST_URL = 0xFFFF
 _BODILESS = frozenset({204, 304})
 # Fields that say how the connection goes on; uvicorn reads them.
 _OF_THE_CONNECTION = frozenset({b"connection", b"transfer-encoding"})
@@ -40,16 +42,20 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: ASGISendEvent) -> None:
         """As uvicorn's; but the head of an answer with a known length waits for the body, which is under way."""
-        start = self._start
+        start, self._start = self._start, None
         if start is None:
-            if message["type"] == "http.response.start" and self._may_wait(message):
-                self._start, self.response_started = dict(message), True
-            else:
-                await super().send(cast("ASGISendEvent", _listed(cast("Message", message))))
+            if message["type"] == "http.response.start":
+                # A copy: fields may be such as can be read once, and the sender may do with the message what it likes.
+                begun: Message = {**message, "headers": [*message.get("headers", ())]}
+                if self._may_wait(begun):
+                    self._start = begun
+                    return
+                message = cast("ASGISendEvent", _listed(begun))
+            await super().send(message)
             return
-        self._start = None
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             body = message.get("body", b"")
+            self.response_started = True  # whatever is wrong with it
             head = self._head(start, len(body))
             if head is not None:
                 self.transport.write(head + body)
@@ -57,23 +63,36 @@ class Cycle(RequestResponseCycle):
                 self.message_event.set()
                 self.on_response()
                 return
-        self.response_started = False
+            self.response_started = False
         await super().send(cast("ASGISendEvent", _listed(start)))
         await super().send(message)
 
-    def _may_wait(self, start: HTTPResponseStartEvent) -> bool:
+    async def send_500_response(self) -> None:
+        """Not for an answer whose head waits: that goes, and the connection breaks, as it does without waiting."""
+        start, self._start = self._start, None
+        if start is None:
+            await super().send_500_response()
+            return
+        try:
+            await super().send(cast("ASGISendEvent", _listed(start)))
+        finally:
+            self.transport.close()
+
+    def _may_wait(self, start: Message) -> bool:
+        """Not where the sender of the request may be waiting for the head before it sends the rest."""
         return (
-            b"content-length" in [name for name, _ in start.get("headers", ())]
+            b"content-length" in [name for name, _ in start["headers"]]
             and not self.response_started
             and start["status"] not in _BODILESS
             and self.scope["method"] != "HEAD"
+            and not self.more_body
+            and not self.waiting_for_100_continue
         )
 
     def _head(self, start: Message, length: int) -> bytes | None:
         """None where there is more to it: a connection that ends or is slow, or another length than was said."""
         if self.disconnected or not self.keep_alive or self.flow.write_paused:
             return None
-        self.waiting_for_100_continue = False
         head = _head(start["status"], [*self.default_headers, *start["headers"]], length)
         return None if head is None else b"%b%b\r\n" % (head, start.get(LINES, b""))
 
@@ -88,6 +107,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Answers at once, or begins a cycle."""
+        self._idle_since = math.inf  # what was answered at once may be before it, in what came together
         if not self._is_plain():
             super().on_headers_complete()
             return
@@ -95,7 +115,10 @@ class Protocol(HttpToolsProtocol):
         raw_path, _, query = self.url.partition(b"?")
         method, path = self.parser.get_method(), raw_path.decode("ascii")
         if path == AUTHORIZE and method == b"GET" and self._front is not None and not self.expect_100_continue:
-            passed = self._front.at_once(query, cast("Scope", scope))
+            try:
+                passed = self._front.at_once(query, cast("Scope", scope))
+            except Exception:  # the parser would answer 400; it is raised again where it is logged and answered
+                passed = None
             if passed is not None:
                 fields = b"".join([b"%b: %b\r\n" % field for field in self.server_state.default_headers])
                 self.transport.write(b"%b%b%b\r\n" % (STATUS_LINE[200], fields, lines_of(passed)))
@@ -132,6 +155,7 @@ class Protocol(HttpToolsProtocol):
             and url.startswith(b"/")
             and b"#" not in url
             and url.isascii()
+            and len(url) <= _LONGEST_URL
             and not self.access_log
             and self.limit_concurrency is None
             and not self.root_path
@@ -207,7 +231,7 @@ def _head(status: int, fields: Fields, length: int) -> bytes | None:
         head.count(b"\r") != ends
         or head.count(b"\n") != ends
         or len(head.translate(None, _CONTROLS)) != len(head)
-        or b"\r\ncontent-length: %d\r\n" % length not in head
+        or not head.partition(b"\r\ncontent-length: ")[2].startswith(b"%d\r\n" % length)
     ):
         return None
     return head
