@@ -27,6 +27,7 @@ from backend.mail import tasks as mail_tasks
 from backend.notifications.notices import on_subscription_changed
 from backend.ratelimit import tasks as ratelimit_tasks
 from backend.subscription.tasks import settle_all
+from backend.usage import tasks as usage_tasks
 from backend.usage.tasks import expire_holds
 
 CONCURRENCY = 4
@@ -42,6 +43,7 @@ _app = make_app("")
 _app.add_tasks_from(jobs_tasks.blueprint, namespace="jobs")
 _app.add_tasks_from(mail_tasks.blueprint, namespace="mail")
 _app.add_tasks_from(ratelimit_tasks.blueprint, namespace="ratelimit")
+_app.add_tasks_from(usage_tasks.blueprint, namespace="usage")
 
 
 async def serve(work: Work, stopping: asyncio.Event) -> None:
