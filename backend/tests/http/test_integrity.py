@@ -79,16 +79,15 @@ _WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", list(_WRONG))
-async def test_what_was_planted_is_found_and_repaired(database: Database, who: Caller, what: str) -> None:
+async def test_what_was_planted_is_found_and_repaired(database: Database, who: Caller) -> None:
     before = await spent(database, who)
-    statement, fault = _WRONG[what]
-    await planted(database, statement, who)
-    looked_at = await check(database, now=NOW, repairs=False)
-    assert [(found.meter, found.fault) for found in looked_at] == [("jobs", fault)]
-    assert await check(database, now=NOW) == looked_at
-    assert await check(database, now=NOW) == []
-    assert await spent(database, who) == before
+    for what, (statement, fault) in _WRONG.items():
+        await planted(database, statement, who)
+        looked_at = await check(database, now=NOW, repairs=False)
+        assert [(found.meter, found.fault) for found in looked_at] == [("jobs", fault)], what
+        assert await check(database, now=NOW) == looked_at, what
+        assert await check(database, now=NOW) == [], what
+        assert await spent(database, who) == before, what
 
 
 async def test_what_cannot_be_explained_is_left_alone(database: Database, who: Caller) -> None:
