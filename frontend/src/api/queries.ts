@@ -1,6 +1,7 @@
-import { queryOptions } from '@tanstack/react-query';
+import { queryOptions, skipToken } from '@tanstack/react-query';
 import { api } from './client';
 import { answerOf } from './problem';
+import type { UsageSeries } from './types';
 
 /** The first part of the key of everything that belongs to the signed-in account. */
 export const ACCOUNT_DATA = ['account'] as const;
@@ -26,6 +27,32 @@ export const usageQuery = queryOptions({
   queryFn: ({ signal }) => answerOf(api.GET('/v1/subscription/usage', { signal })),
   refetchInterval: LIVE_MS,
 });
+
+interface SeriesWanted {
+  readonly meter: string;
+  /** How long back, by its name. */
+  readonly period: string;
+  readonly step: UsageSeries['step'];
+  /** Where that begins as of now; null while it is not known. */
+  readonly from: string | null;
+  readonly byKey: boolean;
+}
+
+/**
+ * Usage of one meter over time, until now. `from` moves on with the time and is no part of the key: what was loaded
+ * stays until the same period is loaded anew.
+ */
+export const seriesQuery = ({ meter, period, step, from, byKey }: SeriesWanted) =>
+  queryOptions({
+    queryKey: [...ACCOUNT_DATA, 'series', meter, period, byKey],
+    queryFn:
+      from === null
+        ? skipToken
+        : ({ signal }) =>
+            answerOf(api.GET('/v1/usage/series', { params: { query: { meter, from, step, by_key: byKey } }, signal })),
+    staleTime: LIVE_MS,
+    refetchInterval: SLOW_MS,
+  });
 
 const plans = (signal: AbortSignal) => answerOf(api.GET('/v1/subscription/plans', { signal }));
 

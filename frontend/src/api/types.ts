@@ -20,3 +20,6 @@ export type Enrolment = Answer<'/v1/auth/2fa/enable-init', 'post', 200>;
 export type MeterUsage = UsageAnswer['meters'][number];
 export type Projection = NonNullable<MeterUsage['projection']>;
 export type SpendDecision = Answer<'/v1/usage/consume', 'post', 200>;
+export type UsageSeries = Answer<'/v1/usage/series', 'get', 200>;
+export type SeriesPoint = UsageSeries['points'][number];
+export type KeyPoint = NonNullable<UsageSeries['keys']>[number];

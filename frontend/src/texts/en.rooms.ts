@@ -3,6 +3,7 @@ export const roomTexts = {
   rooms: {
     label: 'Rooms',
     overview: 'Overview',
+    usage: 'Usage',
     plans: 'Plans',
     limits: 'Limits',
     settings: 'Settings',

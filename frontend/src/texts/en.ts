@@ -1,5 +1,6 @@
 import { roomTexts } from './en.rooms';
 import { signInTexts } from './en.signIn';
+import { usageTexts } from './en.usage';
 
 /**
  * Every English text of the web app, and the shape of every other catalogue. Sentences take values that are already formatted (texts/format.ts).
@@ -136,6 +137,8 @@ export const en = {
 
   ...roomTexts,
 
+  ...usageTexts,
+
   overview: { heading: 'Overview' },
 
   plan: {
@@ -162,38 +165,6 @@ export const en = {
       expired: 'Expired',
       incomplete: 'Waiting for the first payment',
       paused: 'Paused',
-    },
-  },
-
-  usage: {
-    heading: 'Usage',
-    of: (used: string, limit: string) => `${used} of ${limit}`,
-    nowOf: (used: string, limit: string) => `${used} now, of ${limit}`,
-    unlimited: (used: string) => `${used}, unlimited`,
-    nowUnlimited: (used: string) => `${used} now, unlimited`,
-    percent: (value: string) => `${value}\u00a0%`,
-    underOne: 'under 1\u00a0%',
-    held: (amount: string) => `${amount} held`,
-    heldHint: 'Held: set aside for work that is running. It counts against the limit until that work ends.',
-    allAsOf: (time: string, zone: string) => `As of ${time} ${zone}.`,
-    resets: (moment: string) => `resets ${moment}`,
-    state: { near: 'Near the limit', at: 'At the limit', over: 'Over the limit', none: 'Not in this plan' },
-    pace: (range: string, day: string) => `On pace for ${range} by ${day}.`,
-    paceLimit: (range: string, day: string, limitDay: string) =>
-      `On pace for ${range} by ${day}; the limit would be reached around ${limitDay}.`,
-    range: (low: string, high: string) => `${low} to ${high}`,
-    about: (amount: string) => `about ${amount}`,
-    failed: 'Your usage could not be loaded',
-    failedDetail: 'It is not known how much is used. Limits still apply.',
-    stale: (time: string) => `These numbers were loaded at ${time} and could not be refreshed. Limits still apply.`,
-    empty: 'This plan counts nothing, so there is no usage to show.',
-    spoken: {
-      used: (used: string, limit: string) => `${used} of ${limit} used`,
-      now: (used: string, limit: string) => `${used} of ${limit} in use now`,
-      percent: (value: string) => `${value} percent`,
-      held: (amount: string) => `${amount} held`,
-      resets: (moment: string) => `Resets ${moment}`,
-      asOf: (time: string) => `As of ${time}`,
     },
   },
 

@@ -49,8 +49,7 @@ export function formatDay(iso: string, zone: string, now: Date, month: 'short' |
 
 /** A moment people can plan by: "1 Dec, 00:00 Berlin". */
 export function formatMoment(iso: string, zone: string, now: Date, month: 'short' | 'long' = 'short'): string {
-  const time = parts(new Date(iso), zone, { hour: '2-digit', minute: '2-digit' });
-  return `${formatDay(iso, zone, now, month)}, ${time} ${zoneName(zone)}`;
+  return `${formatDay(iso, zone, now, month)}, ${formatTime(iso, zone)} ${zoneName(zone)}`;
 }
 
 /** The time of day to the second, with the day where it is not today: "14:03:12", "22 Nov, 14:03:12". */
@@ -59,6 +58,26 @@ export function formatClock(iso: string, zone: string, now: Date): string {
   const time = parts(at, zone, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
   const day = formatDay(iso, zone, now);
   return day === formatDay(now.toISOString(), zone, now) ? time : `${day}, ${time}`;
+}
+
+/** An hour of a day by its beginning: "23 Nov, 14:00"; with the zone's own name where its clock was set back. */
+export function formatHour(iso: string, zone: string, now: Date, named = false): string {
+  const time = parts(new Date(iso), zone, {
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(named ? { timeZoneName: 'short' } : {}),
+  });
+  return `${formatDay(iso, zone, now)}, ${time}`;
+}
+
+/** The time of day to the minute: "14:00". */
+export function formatTime(iso: string, zone: string): string {
+  return parts(new Date(iso), zone, { hour: '2-digit', minute: '2-digit' });
+}
+
+/** A month with its year: "Nov 2026"; on request without. */
+export function formatMonth(iso: string, zone: string, withYear = true): string {
+  return parts(new Date(iso), zone, { month: 'short', ...(withYear ? { year: 'numeric' } : {}) });
 }
 
 /**
