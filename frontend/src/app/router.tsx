@@ -17,6 +17,9 @@ import { PricingPage } from '../plans/PricingPage';
 import { PreferencesPage } from '../settings/PreferencesPage';
 import { ProfilePage } from '../settings/ProfilePage';
 import { SecurityPage } from '../settings/SecurityPage';
+import { MeterPage } from '../usage/MeterPage';
+import { DEFAULT_PERIOD, usageSearch } from '../usage/period';
+import { UsagePage } from '../usage/UsagePage';
 import { NotFoundPage, RouteError } from './fallbacks';
 import { CustomerFrame, Frame, PricingFrame, PublicFrame } from './Frame';
 
@@ -141,6 +144,20 @@ const customerRoute = createRoute({
 
 const overviewRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app', component: OverviewPage });
 
+const usageRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/usage', component: UsagePage });
+
+const meterRoute = createRoute({
+  getParentRoute: () => customerRoute,
+  path: '/app/usage/$meter',
+  validateSearch: usageSearch,
+  component: function Meter() {
+    const { meter } = meterRoute.useParams();
+    // The router leaves in place what was not taken over from the address, so it is read here once more.
+    const { period = DEFAULT_PERIOD, by } = usageSearch({ ...meterRoute.useSearch() });
+    return <MeterPage key={meter} name={meter} period={period} byKey={by === 'key'} />;
+  },
+});
+
 const plansRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/plans', component: PlansPage });
 
 const limitsRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/limits', component: LimitsPage });
@@ -187,6 +204,8 @@ const routeTree = rootRoute.addChildren([
   pricingRoute,
   customerRoute.addChildren([
     overviewRoute,
+    usageRoute,
+    meterRoute,
     plansRoute,
     limitsRoute,
     settingsRoute.addChildren([settingsStartRoute, profileRoute, securityRoute, preferencesRoute]),

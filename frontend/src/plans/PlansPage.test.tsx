@@ -74,6 +74,8 @@ describe('the plans of a customer', () => {
 describe('the way between the rooms', () => {
   it.each([
     ['/app', 'Overview'],
+    ['/app/usage', 'Usage'],
+    ['/app/usage/jobs', 'Usage'],
     ['/app/plans', 'Plans'],
     ['/app/limits', 'Limits'],
     ['/app/settings/profile', 'Settings'],

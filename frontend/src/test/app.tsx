@@ -9,10 +9,13 @@ import { session } from '../api/client';
 import { resetOnSwitch } from '../app/accountData';
 import { routerOn } from '../app/router';
 
-type Answer = readonly [status: number, body: object];
+/** A body that is text goes out as it is. */
+type Answer = readonly [status: number, body: object | string];
 
 export interface Call {
   readonly route: string;
+  /** What its address asks, by name. */
+  readonly query: Readonly<Record<string, string>>;
   readonly body: unknown;
   readonly account: string | null;
 }
@@ -27,16 +30,18 @@ export function problem(status: number, code: string, detail: string): Answer {
 export function network(answers: Record<string, Answer | null | ((call: Call) => Answer)>): Call[] {
   const calls: Call[] = [];
   vi.stubGlobal('fetch', async (request: Request) => {
-    const route = `${request.method} ${new URL(request.url).pathname}`;
+    const { pathname, searchParams } = new URL(request.url);
+    const route = `${request.method} ${pathname}`;
+    const query = Object.fromEntries(searchParams);
     const sent = await request.text();
     const body: unknown = sent === '' ? null : JSON.parse(sent);
-    const call = { route, body, account: request.headers.get('Feature-Account') };
+    const call = { route, query, body, account: request.headers.get('Feature-Account') };
     calls.push(call);
     const found = answers[route];
     const answer = typeof found === 'function' ? found(call) : found;
     if (answer === null) throw new TypeError('Failed to fetch');
     const [status, content] = answer ?? problem(503, 'temporarily_unavailable', 'Not part of this test.');
-    return new Response(JSON.stringify(content), { status });
+    return new Response(typeof content === 'string' ? content : JSON.stringify(content), { status });
   });
   return calls;
 }

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import type { MeterUsage } from '../api/types';
 import { texts } from '../texts';
 import { NearIcon, StopIcon } from '../ui/icons';
@@ -9,10 +10,12 @@ import classes from './UsageBar.module.css';
 interface UsageBarProps {
   readonly meter: MeterUsage;
   readonly reader: Reader;
+  /** Whether its name leads to its page. */
+  readonly linked?: boolean;
 }
 
 /** One meter: how much of it is used, what is held, where it leads and when it resets. */
-export function UsageBar({ meter, reader }: UsageBarProps) {
+export function UsageBar({ meter, reader, linked = false }: UsageBarProps) {
   const state = meterState(meter);
   const percent = percentText(meter, state);
   const projection = projectionText(meter, reader);
@@ -20,7 +23,15 @@ export function UsageBar({ meter, reader }: UsageBarProps) {
   return (
     <li className={`${classes.row} ${classes[state.limited ? state.level : 'ok']}`}>
       <div className={classes.head}>
-        <h3 className={classes.name}>{meter.name}</h3>
+        <h3 className={classes.name}>
+          {linked ? (
+            <Link to="/app/usage/$meter" params={{ meter: meter.meter }}>
+              {meter.name}
+            </Link>
+          ) : (
+            meter.name
+          )}
+        </h3>
         {state.limited && <LevelMark level={state.level} word={levelText(state)} />}
         <span className={classes.amount}>{amountText(meter, state)}</span>
       </div>

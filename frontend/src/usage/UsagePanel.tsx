@@ -5,24 +5,30 @@ import { texts } from '../texts';
 import { formatClock, zoneName } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Placeholder } from '../ui/Placeholder';
-import type { Reader } from './meterText';
+import { meterName, type Reader } from './meterText';
 import { UsageBar } from './UsageBar';
 import classes from './UsageBar.module.css';
 
+interface UsagePanelProps {
+  readonly reader: Reader;
+  /** The key of the one meter to show, on its own page; else all of the plan, each with the way to its page. */
+  readonly only?: string;
+}
+
 /**
- * All meters of the plan. Whether the numbers are stale is told by our own loading, never by comparing `as_of`
+ * The meters of the plan. Whether the numbers are stale is told by our own loading, never by comparing `as_of`
  * with this machine's clock: an account in test mode has a clock of its own.
  */
-export function UsagePanel({ reader }: { readonly reader: Reader }) {
+export function UsagePanel({ reader, only }: UsagePanelProps) {
   const usage = useQuery(usageQuery);
   const retry = (): void => void usage.refetch();
 
-  if (usage.isPending) return <UsageSkeleton />;
+  if (usage.isPending) return <UsageSkeleton only={only} />;
   if (usage.data === undefined) {
     const { failed, failedDetail } = texts.usage;
     return <ErrorNotice error={usage.error} title={failed} still={failedDetail} onRetry={retry} />;
   }
-  const { meters } = usage.data;
+  const meters = usage.data.meters.filter(({ meter }) => only === undefined || meter === only);
   const loadedAt = new Date(usage.dataUpdatedAt).toISOString();
   return (
     <>
@@ -37,7 +43,7 @@ export function UsagePanel({ reader }: { readonly reader: Reader }) {
       {meters.length === 0 && <p>{texts.usage.empty}</p>}
       <ul className={classes.list}>
         {meters.map((meter) => (
-          <UsageBar key={meter.meter} meter={meter} reader={reader} />
+          <UsageBar key={meter.meter} meter={meter} reader={reader} linked={only === undefined} />
         ))}
       </ul>
       {meters.length > 0 && (
@@ -56,10 +62,10 @@ function oldest(meters: readonly MeterUsage[]): string {
 }
 
 /** Rows of the usual height, so that nothing moves when the numbers arrive. Never a 0 that is not known. */
-function UsageSkeleton() {
+function UsageSkeleton({ only }: { readonly only: string | undefined }) {
   return (
     <ul className={classes.list} aria-busy="true" aria-label={texts.usage.heading}>
-      {Object.values(texts.meters).map((name) => (
+      {(only === undefined ? Object.values(texts.meters) : [meterName(only)]).map((name) => (
         <li key={name} className={classes.row}>
           <div className={classes.head}>
             <h3 className={classes.name}>{name}</h3>
