@@ -223,6 +223,41 @@ def test_plans_limits_and_prices_say_what_holds_for_the_reader(
     looked_at(page, "limits", dark=True)
 
 
+def test_usage_is_shown_now_over_time_and_by_key_and_is_taken_along(page: Page, client: httpx.Client) -> None:
+    email = "katherine@example.com"
+    confirmed(client, email)
+    token = client.post("/v1/auth/login", json={"email": email, "password": PASSWORD}).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert client.post("/v1/usage/consume", json={"meter": "jobs", "amount": 3}, headers=headers).status_code == 200
+    log_in(page, email)
+    overview(page)
+    page.get_by_role("link", name="Usage", exact=True).click()
+    expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    expect(page.get_by_role("meter", name="Storage")).to_be_visible()
+    looked_at(page, "usage", dark=True)
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    days = page.get_by_role("table", name="Jobs, last 28 days")
+    expect(days.get_by_role("row")).to_have_count(1 + 28 + 1)
+    expect(days.get_by_role("row", name=re.compile("so far 3$"))).to_be_visible()
+    page.get_by_text("24 hours", exact=True).click()
+    expect(page.get_by_role("table", name="Jobs, last 24 hours").get_by_role("row")).to_have_count(1 + 24 + 1)
+    page.get_by_role("switch", name="By key").click()
+    expect(page.get_by_role("row", name="Without a key 3")).to_be_visible()
+    expect(page).to_have_url(f"{WEB}/app/usage/jobs?period=24h&by=key")
+    page.reload()
+    expect(page.get_by_role("row", name="Without a key 3")).to_be_visible()
+    looked_at(page, "usage-meter", dark=True)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    assert download.value.suggested_filename == "usage-jobs-24h.csv"
+    assert len(download.value.path().read_text().splitlines()) == 2
+    page.goto(f"{WEB}/app/usage/storage?period=12m")
+    expect(page.get_by_role("table", name="Storage, last 12 months").get_by_role("row")).to_have_count(1 + 12)
+    page.goto(f"{WEB}/app/usage/nothing")
+    expect(page.get_by_role("heading", name="There is no such meter")).to_be_visible()
+    looked_at(page, "usage-unknown")
+
+
 def test_a_portal_link_opens_rooms_and_a_member_switches_accounts(
     page: Page, product: Product, client: httpx.Client
 ) -> None:
