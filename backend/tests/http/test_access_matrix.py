@@ -90,6 +90,12 @@ OPERATIONS = [
     Operation("POST", "/v1/usage/reservations/{reservation_id}/commit", "spend", {}),
     Operation("POST", "/v1/usage/reservations/{reservation_id}/release", "spend", {}),
     Operation("POST", "/v1/usage/reservations/{reservation_id}/extend", "spend", {"ttl": 1}),
+    Operation("GET", "/v1/usage/series", "ask"),
+    Operation("GET", "/v1/usage/export.csv", "ask"),
+    Operation("GET", "/v1/usage/export.json", "ask"),
+    Operation("POST", "/v1/usage/events", "host", {"events": [{"id": "one", **SPEND}]}),
+    Operation("POST", "/v1/usage/events/{event_id}/retract", "host", {"reason": "a mistake"}),
+    Operation("POST", "/v1/usage/events/{event_id}/correct", "host", {"reason": "a mistake", "amount": 2}),
     Operation("GET", "/v1/ping", "spend own"),
     Operation("GET", "/v1/gateway/authorize", "spend own"),
     Operation("GET", "/v1/auth/sessions", "user"),
@@ -196,6 +202,7 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
         code="internal_error",
         name="pro",
         reservation_id=NOBODYS,
+        event_id="one",
         session_id=NOBODYS,
         decision="nobodys",
         subject="someone",
@@ -203,10 +210,16 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
     )
     if path == "/v1/accounts/gone":  # it is deleted by each caller who may
         await client.put(path, json={}, headers=host)
-    body = operation.body
-    if operation.path.startswith("/v1/usage/") and headers == host:
-        body = {**(body or {}), "account_id": "external:team"}
-    return await client.request(operation.method, path, json=body, headers=headers)
+    body, parameters = operation.body, {}
+    if operation.path.startswith("/v1/usage/"):
+        named = {"account_id": "external:team"} if headers == host else {}
+        if operation.method == "GET":
+            parameters = {"meter": "jobs", "from": "2026-03-01", **named}
+        elif body and "events" in body:
+            body = {"events": [{**body["events"][0], **named}]}
+        else:
+            body = {**(body or {}), **named} if named else body
+    return await client.request(operation.method, path, json=body, params=parameters, headers=headers)
 
 
 @pytest.mark.parametrize("operation", OWN_CREDENTIAL, ids=lambda operation: operation.path)

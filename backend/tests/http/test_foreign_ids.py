@@ -25,7 +25,15 @@ PLACES = {
     ("/v1/usage/reservations/{reservation_id}/release", "reservation_id"),
     ("/v1/usage/reservations/{reservation_id}/extend", "account_id"),
     ("/v1/usage/reservations/{reservation_id}/extend", "reservation_id"),
+    ("/v1/usage/series", "account_id"),
+    ("/v1/usage/export.csv", "account_id"),
+    ("/v1/usage/export.json", "account_id"),
     ("/v1/auth/sessions/{session_id}", "session_id"),
+    # For hosts, who may name every account; tried in test_series_http.py.
+    ("/v1/usage/events/{event_id}/retract", "account_id"),
+    ("/v1/usage/events/{event_id}/retract", "event_id"),
+    ("/v1/usage/events/{event_id}/correct", "account_id"),
+    ("/v1/usage/events/{event_id}/correct", "event_id"),
     # Tried in test_second_factor_http.py.
     ("/v1/auth/2fa/verify", "challenge_id"),
     ("/v1/auth/2fa/enable-complete", "challenge_id"),
@@ -36,6 +44,7 @@ PLACES = {
     ("/v1/accounts/{external_id}/portal-session", "external_id"),
 }
 SPENDING = ("check", "consume", "reserve")
+READING = ("series", "export.csv", "export.json")
 SETTLING = ("commit", "release", "extend")
 
 
@@ -97,6 +106,15 @@ async def test_the_account_of_another_is_unknown(
                     f"/v1/usage/{verb}", json={"meter": "jobs", "amount": 1, "account_id": account}, headers=headers
                 )
                 for account in (other.account_id, str(uuid4()), "external:org-7", "external:org-8", "x", "0" * 36)
+            ]
+            for answer in answers:
+                problem(answer, 404, "account_unknown")
+                same(answer, answers[0], other.account_id, "x" * 36)
+        for what in READING:
+            wanted = {"meter": "jobs", "from": "2026-03-01"}
+            answers = [
+                await client.get(f"/v1/usage/{what}", params={**wanted, "account_id": account}, headers=headers)
+                for account in (other.account_id, str(uuid4()), "external:org-7", "external:org-8", "x")
             ]
             for answer in answers:
                 problem(answer, 404, "account_unknown")

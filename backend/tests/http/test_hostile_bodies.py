@@ -65,7 +65,20 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/usage/reservations/{reservation_id}/commit": {"amount": 1, "account_id": ""},
     "/v1/usage/reservations/{reservation_id}/release": {"account_id": ""},
     "/v1/usage/reservations/{reservation_id}/extend": {"ttl": 60, "account_id": ""},
+    "/v1/usage/events": {
+        "id": "e",
+        "meter": "jobs",
+        "amount": 1,
+        "account_id": "",
+        "timestamp": NOW.isoformat(),
+        "operation": "add",
+        "properties": {"a": "b"},
+    },
+    "/v1/usage/events/{event_id}/retract": {"reason": "a mistake", "account_id": ""},
+    "/v1/usage/events/{event_id}/correct": {"amount": 1, "reason": "a mistake", "account_id": ""},
 }
+# Its body is a list of what stands above.
+OF_EVENTS = "/v1/usage/events"
 WITHOUT_BODY = {"/v1/auth/logout"}
 MAY_BE_EMPTY = {
     "/v1/usage/reservations/{reservation_id}/release",
@@ -116,6 +129,7 @@ def url_of(path: str) -> str:
     reservation = "01920000-0000-7000-8000-000000000001"
     return path.format(
         reservation_id=reservation,
+        event_id="e",
         external_id="org-1",
         subject="someone",
         session_id=reservation,
@@ -222,7 +236,10 @@ async def test_hostile_bodies_are_refused_and_change_nothing(
             continue
         url, headers = url_of(path), {**(user if path in OF_A_USER else host), **JSON}
         for name, content in hostile(filled(GOOD[path], who)):
-            answer = await client.request(method, url, content=content, headers=headers)
+            if path == OF_EVENTS and name == "66 kB of spaces":  # a batch may be larger than that
+                continue
+            body = b'{"events": [' + content + b"]}" if path == OF_EVENTS else content
+            answer = await client.request(method, url, content=body, headers=headers)
             check(answer, path, name)
         if path not in MAY_BE_EMPTY:
             check(await client.request(method, url, headers=headers), path, "empty")
