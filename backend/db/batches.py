@@ -44,8 +44,12 @@ class Batches(Generic[W]):
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
             try:
                 await self._write(batch)
-            except BaseException as error:
+            except Exception as error:
                 for wish in batch:
                     wish.fail(error)
-                if not isinstance(error, Exception):
-                    raise
+            except BaseException as error:  # this task ends with it, and nobody would write the others
+                while self._queue:
+                    batch.append(self._queue.popleft())
+                for wish in batch:
+                    wish.fail(error)
+                raise

@@ -4,9 +4,10 @@ All that are asked for while a question is under way share the next one. And a p
 bucket at once, and lets requests pass by them in memory: a lease. It is at most an eighth of the burst, and at most
 what the rate gives back in a second; limits for people have none and stay exact. Leases end with the second of the
 database's clock in which they were taken, so that whatever became of their process, nobody holds any of an earlier
-one. All leases of a bucket together are at most a quarter of its burst. That is how much more than burst + rate * t
-may pass in a stretch of t seconds: units withdrawn just before it and spent within it. What is left of a lease goes
-back with the next one.
+one. What is left of a lease goes back with the next one, if that is taken in the second after, or nobody has taken
+any since: what came back later could come on top of a bucket that has filled again. All leases of a second together
+are at most an eighth of the burst; so at no time more than a quarter of it is out and can be spent or come back. That
+is how much more than burst + rate * t may pass in a stretch of t seconds: units withdrawn before it.
 """
 
 import asyncio
@@ -35,8 +36,10 @@ _MOST_IN_A_BATCH = 512
 class _Lease:
     """Units in the hand of this process, and the bucket as it was when they were withdrawn (this process's clock)."""
 
+    limit: RateLimit
     left: int
     size: int
+    """What the bucket counts as leased to this process, or less; not below `left`."""
     until: int
     tat: int
     ends_at: int
@@ -71,7 +74,7 @@ def largest(limit: RateLimit) -> int:
 
 def extra(limit: RateLimit, *, wish: int, remaining: int, outstanding: int, in_hand: int = 0) -> int:
     """How many units a process gets beside those in its hand; `outstanding` are with others, `remaining` in all."""
-    return max(0, min(min(wish, largest(limit), limit.burst // 4 - outstanding) - in_hand, remaining))
+    return max(0, min(min(wish, largest(limit), limit.burst // 8 - outstanding) - in_hand, remaining))
 
 
 class _Withdrawal:
@@ -79,17 +82,21 @@ class _Withdrawal:
 
     def __init__(self, shared: Shared, wants: Sequence[_Want], last: _Lease | None, now: int, asked_at: int) -> None:
         limit = wants[-1].limit
-        is_live = last is not None and asked_at < last.until
-        in_hand = last.left if last is not None and is_live else 0
-        tat, outstanding = shared.tat, 0
-        if shared.leased_until > now:
-            mine = last.size if last is not None and last.ends_at == shared.leased_until else 0
-            outstanding = max(0, shared.leased - mine)
-        if last is not None and not is_live:
-            tat -= last.left * limit.interval
+        tat, in_hand, mine, is_live = shared.tat, 0, 0, False
         wish = _wish(last)
-        if last is not None and not is_live:
-            last.left = 0  # given back once, whether or not it is heard that this was written
+        if last is not None:
+            # By the database's clock: once its second is over, others may have all that may be out.
+            is_live = last.limit == limit and now < last.ends_at
+            is_latest = last.ends_at == shared.leased_until
+            if is_latest:
+                mine = last.size
+            if is_live:
+                in_hand = last.left
+            else:
+                if is_latest or now < last.ends_at + LEASE:
+                    tat -= last.left * last.limit.interval
+                last.left = 0  # given back once, whether or not it is heard that this was written
+        outstanding = max(0, shared.leased - mine) if shared.leased_until > now else 0
         self.verdicts = []
         for want in wants:
             verdict = gcra.check(tat, now, want.limit, want.cost)
@@ -97,11 +104,13 @@ class _Withdrawal:
             self.verdicts.append((want, verdict))
         more = extra(limit, wish=wish, remaining=verdict.remaining, outstanding=outstanding, in_hand=in_hand)
         taken = gcra.check(tat, now, limit, more)
+        if last is not None:
+            last.size = min(last.size, in_hand + more)  # it may be written and not heard of
         ends_at = (now // LEASE + 1) * LEASE
         self.after = Shared(shared.key, taken.tat, outstanding + in_hand + more, ends_at)
-        self.more = more
         self.last = last if is_live else None
         self.lease = _Lease(
+            limit=limit,
             left=more,
             size=in_hand + more,
             until=asked_at + ends_at - now,
@@ -138,7 +147,7 @@ class LeasedRateStore:
     def take_now(self, key: str, limit: RateLimit) -> Verdict | None:
         """One unit from a lease, without waiting; None where there is none."""
         lease = self._leases.get(key)
-        if lease is None or lease.left <= 0:
+        if lease is None or lease.left <= 0 or (lease.limit is not limit and lease.limit != limit):
             return None
         now = self._clock()
         if now >= lease.until:
@@ -173,7 +182,10 @@ class LeasedRateStore:
     async def _write(self, wants: list[_Want]) -> None:
         by_key: dict[str, list[_Want]] = {}
         for want in wants:
-            by_key.setdefault(want.key, []).append(want)
+            if not self._is_settled(want):
+                by_key.setdefault(want.key, []).append(want)
+        if not by_key:
+            return
         keys = sorted(by_key)
         with translated():
             connection, found, now, asked_at = await self._lock(keys)
@@ -188,6 +200,14 @@ class LeasedRateStore:
             lease, key = one.settle(), one.after.key
             if one.last is None or self._leases.get(key) is one.last:  # else it was cleared meanwhile
                 self._keep(key, lease)
+
+    def _is_settled(self, want: _Want) -> bool:
+        """Nobody waits for it any more; or there is a unit for it, since others of its bucket were served."""
+        if want.cost and not want.answer.done():
+            verdict = self.take_now(want.key, want.limit)
+            if verdict is not None:
+                want.settle(verdict)
+        return want.answer.done()
 
     async def _lock(self, keys: Sequence[str]) -> tuple[WithdrawalConnection, dict[str, Shared], int, int]:
         """Once more on a new connection where the old one turns out to have died: nothing was taken yet."""
@@ -211,6 +231,10 @@ class LeasedRateStore:
         return self._connection
 
     def _keep(self, key: str, lease: _Lease) -> None:
+        """Those renewed last are the last to be forgotten; one without units says nothing."""
+        self._leases.pop(key, None)
+        if not lease.size:
+            return
         if len(self._leases) >= _MOST_KEPT:
             for old in list(self._leases)[: _MOST_KEPT // 8]:
                 del self._leases[old]

@@ -24,6 +24,9 @@ _WRITE = """
     WHERE state.key = wish.key
 """
 
+# Once for rows that are missing, once more for one that was pruned in between.
+_MOST_RETRIES = 2
+
 
 class Shared(NamedTuple):
     """A bucket as all processes see it: microseconds of the database's clock, and units that are out in leases."""
@@ -40,14 +43,10 @@ class WithdrawalConnection(Wire):
     async def lock(self, keys: Sequence[str]) -> tuple[dict[str, Shared], int]:
         """Begins, and locks the buckets until the end in the order of their keys; and the time, once all are held."""
         found, now = await self._lock(keys)
-        if len(found) < len(keys):
-            # In a transaction of its own: rows made while others are held could be waited for in a circle.
-            await self._connection.execute("ROLLBACK")
-            async with self._connection.pipeline():
-                await self._connection.execute("BEGIN")
-                await self._connection.execute(SCOPE_SYSTEM)
-                await self._connection.execute(_ENSURE, [sorted(keys)])
-                await self._connection.execute("COMMIT")
+        for _ in range(_MOST_RETRIES):
+            if len(found) == len(keys):
+                break
+            await self._ensure(keys)
             found, now = await self._lock(keys)
         return found, now
 
@@ -57,6 +56,15 @@ class WithdrawalConnection(Wire):
         async with self._connection.pipeline():
             if buckets:
                 await self._connection.execute(_WRITE, columns, prepare=True, binary=True)
+            await self._connection.execute("COMMIT")
+
+    async def _ensure(self, keys: Sequence[str]) -> None:
+        """In a transaction of its own: rows made while others are held could be waited for in a circle."""
+        await self._connection.execute("ROLLBACK")
+        async with self._connection.pipeline():
+            await self._connection.execute("BEGIN")
+            await self._connection.execute(SCOPE_SYSTEM)
+            await self._connection.execute(_ENSURE, [sorted(keys)])
             await self._connection.execute("COMMIT")
 
     async def _lock(self, keys: Sequence[str]) -> tuple[dict[str, Shared], int]:

@@ -1,4 +1,4 @@
-"""One contract, every store: in memory, in PostgreSQL, and behind the fallback."""
+"""One contract, every store: in memory, in PostgreSQL, leased, and behind the fallback."""
 
 import asyncio
 import random
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from backend.core.ids import AccountId, uuid7
 from backend.db.session import Database, SystemSession
 from backend.ratelimit.fallback import FallbackRateStore
+from backend.ratelimit.leases import LeasedRateStore
 from backend.ratelimit.memory import MemoryRateStore
 from backend.ratelimit.model import Bucket, Take, account_subject, key_subject
 from backend.ratelimit.postgres import PostgresRateStore
@@ -265,3 +266,27 @@ class TestFallbackWithAStoreThatAnswers(Contract):
     @pytest.fixture
     def store(self) -> RateStore:
         return FallbackRateStore(MemoryRateStore(), processes=4)
+
+
+class TestLeased(Contract):
+    @pytest.fixture
+    async def leased(self, shared_database_url: str) -> AsyncIterator[LeasedRateStore]:
+        database = Database(shared_database_url, pool_size=4)
+        made = LeasedRateStore(PostgresRateStore(database.system), database.url)
+        yield made
+        await made.close()
+        async with database.system() as session:
+            await session.execute(text("DELETE FROM rate_limit_states"))
+        await database.close()
+
+    @pytest.fixture
+    def store(self, leased: LeasedRateStore) -> RateStore:
+        return leased
+
+
+class TestFallbackWithLeases(TestLeased):
+    """As it is served."""
+
+    @pytest.fixture
+    def store(self, leased: LeasedRateStore) -> RateStore:
+        return FallbackRateStore(leased, processes=4)
