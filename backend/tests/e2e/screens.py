@@ -13,8 +13,15 @@ _AXE = REPOSITORY / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 _SHOTS = REPOSITORY / "var" / "screens"
 
 
+# What moves has arrived: a colour half way between two has the contrast of neither.
+_AT_REST = """() => Promise.allSettled(
+    document.getAnimations().filter(one => one.effect.getComputedTiming().endTime !== Infinity).map(one => one.finished)
+)"""
+
+
 def ensure_accessible(page: Page) -> None:
     """axe finds nothing serious."""
+    page.evaluate(_AT_REST)
     page.add_script_tag(path=_AXE)
     found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.impact, v.id, v.nodes[0].html])")
     serious = [violation for violation in found if violation[0] in ("serious", "critical")]
