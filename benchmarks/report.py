@@ -102,7 +102,8 @@ def document(results: Mapping[str, Result], machine: Mapping[str, str], connecti
         "# What was measured",
         "Written by `make bench`. Ratios count; absolute figures are this machine's. Each ratio is the median of paired"
         " rounds, in brackets the extremes. One process: the server has one core, load and stores the other. Whether a"
-        f" goal is reached is judged at {_JUDGED_AT} connections, the reference of all ratios over HTTP.",
+        f" goal is reached is judged at {_JUDGED_AT} connections, the reference of all ratios over HTTP. Why some"
+        " are missed: [where the time goes](../docs/performance.md).",
         "## Machine",
         _pairs(machine),
         "## Goals",
