@@ -157,7 +157,8 @@ class LeasedRateStore:
             lease.is_wanted = True
             self._batches.add(_Want(key, limit, 0))
         reset_after = max(0, lease.tat - now - lease.left * limit.interval)
-        return Verdict(True, lease.tat, (limit.capacity - reset_after) // limit.interval, 0, reset_after)  # noqa: FBT003
+        remaining = (limit.capacity - reset_after) // limit.interval
+        return Verdict(allowed=True, tat=lease.tat, remaining=remaining, retry_after=0, reset_after=reset_after)
 
     async def take(self, bucket: Bucket, limit: RateLimit, cost: int = 1) -> RateVerdict:
         if cost != 1:

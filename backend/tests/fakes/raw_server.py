@@ -136,7 +136,7 @@ class Served:
             return undated(found + rest(connection))
 
     def is_choked(self) -> bool:
-        return any(each.flow.write_paused for each in self.server.server_state.connections)  # type: ignore[union-attr]
+        return any(each.flow.write_paused for each in self.server.server_state.connections)  # type: ignore[union-attr]  # each is a connection of ours
 
 
 def config(app: Any, http: Any) -> uvicorn.Config:

@@ -78,7 +78,7 @@ class Direct:
         return rate_verdict(limit, verdict)
 
     async def take_all(self, takes: Sequence[Take]) -> tuple[RateVerdict, ...]:
-        raise NotImplementedError
+        raise AssertionError("a lease asks for one bucket at a time")
 
     async def clear(self, subject: Subject) -> int:
         keys = [key for key in self._table.rows if key.startswith(key_prefix(subject))]
