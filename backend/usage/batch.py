@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from backend.core.ids import AccountId, UserId
 from backend.db.wire import SCOPE_SYSTEM, Wire
 from backend.usage.model import (
@@ -207,8 +209,15 @@ class BatchConnection(Wire):
         await self._connection.execute("ROLLBACK")
 
     async def status(self, transaction: str) -> str | None:
-        """`committed`, `aborted` or `in progress`; None when it is too long ago."""
-        row = await (await self._connection.execute(_STATUS, [transaction])).fetchone()
+        """`committed`, `aborted` or `in progress`; None when it is too long ago.
+
+        A server that crashed before it had written anything of the transaction calls its number one of the future.
+        It gives the number away again, so `committed` may be said of another's: `counted` tells.
+        """
+        try:
+            row = await (await self._connection.execute(_STATUS, [transaction])).fetchone()
+        except psycopg.errors.InvalidParameterValue:
+            return "aborted"
         return None if row is None else row[0]
 
     async def counted(self, items: Sequence[Item]) -> set[UUID]:
