@@ -31,6 +31,7 @@ from backend.db.models.totp_secret import TotpSecret
 from backend.db.models.usage_event import UsageEvent
 from backend.db.models.usage_event_key import UsageEventKey
 from backend.db.models.usage_hold import UsageHold
+from backend.db.models.usage_notice import UsageNotice, UsageNoticeDue
 from backend.db.models.usage_rollup import UsageRollup
 from backend.db.models.user import User
 from backend.db.models.user_role import UserRole
@@ -69,6 +70,8 @@ __all__ = [
     "UsageEvent",
     "UsageEventKey",
     "UsageHold",
+    "UsageNotice",
+    "UsageNoticeDue",
     "UsageRollup",
     "User",
     "UserRole",

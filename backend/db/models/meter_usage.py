@@ -13,7 +13,8 @@ class MeterUsage(Base):
     """One counter: used, held and forfeited of one account, meter and window.
 
     A level (a gauge, the jobs in flight) has one row without an end. `used` may pass a limit by a fact, never by
-    an admission, so the limit is the guard of a statement and not a constraint.
+    an admission, so the limit is the guard of a statement and not a constraint. A trigger notes in
+    `usage_notices_due` that `used` has passed `notice_at`; None: there is nothing more to say.
     """
 
     __tablename__ = "meter_usage"
@@ -29,3 +30,4 @@ class MeterUsage(Base):
     used: Mapped[int] = mapped_column(server_default="0")
     held: Mapped[int] = mapped_column(server_default="0")
     forfeited: Mapped[int] = mapped_column(server_default="0")
+    notice_at: Mapped[int | None] = mapped_column(server_default="1")
