@@ -5,6 +5,7 @@ from backend.db.models.account_member import AccountMember
 from backend.db.models.allowance import Allowance
 from backend.db.models.api_key import ApiKey
 from backend.db.models.catalog_state import CatalogState
+from backend.db.models.denial import Denial
 from backend.db.models.email_verification import EmailVerification
 from backend.db.models.idempotency_key import IdempotencyKey
 from backend.db.models.journal_position import JournalPosition
@@ -44,6 +45,7 @@ __all__ = [
     "Allowance",
     "ApiKey",
     "CatalogState",
+    "Denial",
     "EmailVerification",
     "IdempotencyKey",
     "JournalPosition",
