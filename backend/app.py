@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from alembic.script import ScriptDirectory
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,12 +33,14 @@ from backend.enforcement.admission import Admission
 from backend.enforcement.api import event_routes, reading_routes, series_routes
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.api.event_schemas import SCHEMAS as EVENT_SCHEMAS
+from backend.enforcement.denials import Denials
 from backend.enforcement.engine import Engine
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited
 from backend.enforcement.gate import Gate
 from backend.enforcement.ingest import Ingest
 from backend.enforcement.layer import EnforcementLayer
 from backend.enforcement.passes import Passes
+from backend.enforcement.paths import Paths
 from backend.enforcement.treasury import Treasury
 from backend.gateway.api import routes as gateway_routes
 from backend.gateway.denials import Sealer
@@ -72,6 +75,7 @@ class Application(FastAPI):
     """
 
     admission: Admission
+    denials: Denials
     front: Front
     gate: Gate
     clock: Clock
@@ -88,6 +92,7 @@ class Application(FastAPI):
             super().build_middleware_stack(),
             admission=self.admission,
             gate=self.gate,
+            denials=self.denials,
             settings=self.settings,
             clock=self.clock,
         )
@@ -144,6 +149,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     if not settings.is_production:
         app.router.routes.extend(mail_routes.router.routes)
     return app
+    app.state.paths = Paths(route.path for route in app.routes if isinstance(route, APIRoute))
 
 
 def _add_enforcement(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
@@ -168,8 +174,9 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
         looks_at_addresses=bool(settings.rate_limit_denylist),
     )
     app.front = Front(super(Application, app).__call__, gate=app.gate, sealer=sealer, clock=app.clock)
+    app.denials = Denials(database)
     app.state.catalogs, app.state.engine, app.state.treasury = catalogs, engine, treasury
-    app.state.rates, app.state.sealer = rates, sealer
+    app.state.rates, app.state.sealer, app.state.denials = rates, sealer, app.denials
     app.state.ingest = Ingest(database, catalogs)
 
 
@@ -219,6 +226,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.ingest.close()
         await app.state.engine.close()
         await app.state.rates.close()
+        await app.state.denials.close()
         await app.state.database.close()
 
 

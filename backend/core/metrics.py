@@ -73,3 +73,4 @@ DECISIONS = Counter("feature_decisions", "Decisions about spending.", ["code", "
 ROUNDS = Counter("feature_settlement_rounds", "Rounds in which spends from memory are settled.", ["outcome"])
 FORFEITED = Counter("feature_journals_expired", "Processes whose lease ran out, so that what they held is forfeited.")
 TAKEN_OVER = Counter("feature_journals_taken_over", "Journals of dead processes that this one has settled.")
+DENIALS_LOST = Counter("feature_denials_lost", "Kinds of refusals that were dropped before they were written down.")

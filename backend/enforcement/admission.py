@@ -104,10 +104,11 @@ class Admission:
             if isinstance(principal, Principal) and principal.account_id is not None:
                 entitlements = await resolve(session, account_id=principal.account_id, catalogs=self._catalogs, now=now)
         if entitlements is not None and entitlements.account.status != "active":
-            raise AccountSuspended("An operator has suspended this account; ask them why.")
+            assert isinstance(principal, Principal)
+            raise AccountSuspended(entitlements, principal)
         rated = await self._count(principal, entitlements, catalog, address)
         if rated is not None and not rated.verdict.allowed:
-            raise too_many(rated, entitlements)
+            raise too_many(rated, entitlements, principal)
         bucket = Bucket(API_SCOPE, account_subject(entitlements.account.id)) if entitlements is not None else None
         return Admitted(principal, entitlements, rated, bucket)
 
@@ -154,20 +155,23 @@ class Admission:
 
 
 class TooMany(RateLimited):
-    """A refusal by a rate limit, with the verdict that its header fields show."""
+    """A refusal by a rate limit, with the verdict that its header fields show, and whom it was."""
+
+    entitlements: Entitlements | None = None
+    principal: Principal | None = None
 
     def __init__(self, detail: str, *, rated: Rated, headers: dict[str, str], **fields: Any) -> None:
         super().__init__(detail, headers=headers, **fields)
         self.rated = rated
 
 
-def too_many(rated: Rated, entitlements: Entitlements | None) -> TooMany:
+def too_many(rated: Rated, entitlements: Entitlements | None, principal: Principal | Refused | None) -> TooMany:
     """The refusal of a rate limit, in words."""
     verdict, limit = rated.verdict, rated.verdict.limit
     assert verdict.retry_after is not None  # a request costs one unit, and every bucket holds at least one
     seconds = max(1, whole_seconds(verdict.retry_after))
     whose = entitlements.terms.display_name if entitlements else "an anonymous caller"
-    return TooMany(
+    error = TooMany(
         f"{limit.requests} requests in {limit.per_seconds} s are allowed for {whose}. Wait {seconds} s.",
         rated=rated,
         headers={"Retry-After": str(seconds)},
@@ -178,3 +182,6 @@ def too_many(rated: Rated, entitlements: Entitlements | None) -> TooMany:
         plan=entitlements.terms.name if entitlements else None,
         fixes=[{"kind": "wait", "text": f"Wait {seconds} s."}],
     )
+    error.entitlements = entitlements
+    error.principal = principal if isinstance(principal, Principal) else None
+    return error

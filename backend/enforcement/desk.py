@@ -1,7 +1,8 @@
 """Where a request meets the engine: every decision is noted for the header fields, a refusal becomes its error."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,10 @@ from backend.db.idempotency import RequestKey, StoredAnswer, claim, keep
 from backend.enforcement import reservations
 from backend.enforcement.decide import words
 from backend.enforcement.engine import Caller, Engine, Outcome, Repeated
-from backend.enforcement.errors import FeatureNotInPlan, refusal
+from backend.enforcement.errors import AccountSuspended, FeatureNotInPlan, refusal
 from backend.enforcement.headers import Metered
 from backend.enforcement.reservations import Reserved, Settled
+from backend.enforcement.witness import Witness
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import Window
 
@@ -29,14 +31,16 @@ _MICROSECOND = timedelta(microseconds=1)
 class Desk:
     """The engine for one request. `metered` collects what its answer's header fields show."""
 
-    def __init__(self, engine: Engine, settings: Settings, metered: list[Metered]) -> None:
+    def __init__(self, engine: Engine, settings: Settings, metered: list[Metered], witness: Witness) -> None:
         self._engine = engine
         self._settings = settings
         self._metered = metered
+        self._witness = witness
 
     async def check(self, caller: Caller, *, meter: str, amount: int) -> Mapping[str, Any]:
         """The decision, refused or not."""
-        outcome = await self._engine.check(caller, meter=meter, amount=amount)
+        with self._noting():
+            outcome = await self._engine.check(caller, meter=meter, amount=amount)
         self._note(outcome)
         return outcome.decision.to_json()
 
@@ -44,7 +48,8 @@ class Desk:
         self, caller: Caller, *, meter: str, amount: int, idempotency_key: str | None = None
     ) -> tuple[Mapping[str, Any], bool]:
         """The decision, and whether it is the first answer to a repeated request. Raises the refusal."""
-        outcome = await self._engine.consume(caller, meter=meter, amount=amount, idempotency_key=idempotency_key)
+        with self._noting():
+            outcome = await self._engine.consume(caller, meter=meter, amount=amount, idempotency_key=idempotency_key)
         if isinstance(outcome, Repeated):
             return outcome.result, True
         self._note(outcome)
@@ -74,7 +79,8 @@ class Desk:
                     await keep(session, request, StoredAnswer(200, json.dumps(_reserved(found)).encode()))
                 return found
 
-        found = await self._engine.persist(caller, attempt)
+        with self._noting():
+            found = await self._engine.persist(caller, attempt)
         if isinstance(found, StoredAnswer):
             answer: Mapping[str, Any] = json.loads(found.body)
             return answer, True
@@ -85,10 +91,12 @@ class Desk:
         return _reserved(found), False
 
     async def commit(self, caller: Caller, *, reservation_id: UUID, amount: int | None) -> Settled:
-        return await reservations.commit(self._engine, caller, reservation_id=reservation_id, amount=amount)
+        with self._noting():
+            return await reservations.commit(self._engine, caller, reservation_id=reservation_id, amount=amount)
 
     async def release(self, caller: Caller, *, reservation_id: UUID) -> Settled:
-        return await reservations.release(self._engine, caller, reservation_id=reservation_id)
+        with self._noting():
+            return await reservations.release(self._engine, caller, reservation_id=reservation_id)
 
     async def extend(self, caller: Caller, *, reservation_id: UUID, ttl: int) -> Mapping[str, Any]:
         expires_at = await reservations.extend(self._engine, caller, reservation_id=reservation_id, ttl=ttl)
@@ -114,7 +122,7 @@ class Desk:
                     "url": self._engine.upgrade_url,
                 }
             ]
-        raise FeatureNotInPlan(
+        error = FeatureNotInPlan(
             f"{present.display_name} does not include {name}.",
             feature=feature,
             plan=present.name,
@@ -122,9 +130,22 @@ class Desk:
             fixes=fixes,
             upgrade_url=self._engine.upgrade_url,
         )
+        self._witness.lacks(error, entitlements, feature)
+        raise error
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """For accounts that somebody else than their members acts for: those are refused before they come here."""
+        try:
+            yield
+        except AccountSuspended as error:
+            self._witness.suspended(error)
+            raise
 
     def _note(self, outcome: Outcome) -> None:
         DECISIONS.labels(outcome.decision.code, outcome.decision.meter).inc()
+        if not outcome.decision.allowed:
+            self._witness.refused(outcome)
         window = outcome.ask.cost.window
         self._metered.append(
             Metered(outcome.decision, _length(window), _left(outcome.decision, outcome.entitlements, window))

@@ -183,7 +183,7 @@ class Engine:
         if found is None:
             raise AccountUnknown("No account of yours has this id.")
         if found.account.status != "active":
-            raise AccountSuspended("An operator has suspended this account; ask them why.")
+            raise AccountSuspended(found)
         return found
 
     @contextlib.asynccontextmanager

@@ -4,7 +4,9 @@ from typing import Any
 
 from feature_platform.core.decision import Decision
 
+from backend.auth.principal import Principal
 from backend.core.errors import PlatformError
+from backend.subscription.entitlements import Entitlements
 
 
 class MeterUnknown(PlatformError):
@@ -21,6 +23,11 @@ class AccountSuspended(PlatformError):
     code = "account_suspended"
     status = 403
     title = "This account is suspended"
+
+    def __init__(self, entitlements: Entitlements, principal: Principal | None = None) -> None:
+        super().__init__("An operator has suspended this account; ask them why.")
+        self.entitlements = entitlements
+        self.principal = principal
 
 
 class AddressDenied(PlatformError):

@@ -19,13 +19,15 @@ from backend.enforcement.address import Address, client_address, is_in
 from backend.enforcement.admission import Admission, Admitted, TooMany, too_many
 from backend.enforcement.answer import Answer, InternalError
 from backend.enforcement.bulkhead import Bulkhead
+from backend.enforcement.denials import Denials
 from backend.enforcement.desk import Desk
-from backend.enforcement.errors import AddressDenied, HeadersTooLarge
+from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge
 from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, caller_of
 from backend.enforcement.headers import Rated
 from backend.enforcement.incoming import MAX_HEADER_BYTES, Incoming, text_of
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.passes import pass_name
+from backend.enforcement.witness import Witness
 
 _REFUSED_BY_CREDENTIAL = 401
 _SERVER_ERROR = 500
@@ -47,10 +49,20 @@ log = structlog.get_logger("requests")
 class EnforcementLayer:
     """Wraps `app`. Routes below /v1/ are admitted first; system routes are neither counted nor looked up."""
 
-    def __init__(self, app: ASGIApp, *, admission: Admission, gate: Gate, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        admission: Admission,
+        gate: Gate,
+        denials: Denials,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
         self._app = app
         self._admission = admission
         self._gate = gate
+        self._denials = denials
         self._settings = settings
         self._clock = clock
         self._metered = METERED
@@ -117,6 +129,7 @@ class EnforcementLayer:
     async def _admit(self, scope: Scope, answer: Answer, incoming: Incoming, metering: Metering | None) -> None:
         address = client_of(scope, incoming, self._settings)
         state = scope.setdefault("state", {})
+        witness = Witness(self._denials, scope, answer.request_id, answer.now)
         state.update(
             request_id=answer.request_id,
             now=answer.now,
@@ -125,6 +138,7 @@ class EnforcementLayer:
             entitlements=None,
             rates={},
             metered=answer.metered,
+            witness=witness,
         )
         if incoming.is_too_large:
             raise HeadersTooLarge(f"The header fields are over {MAX_HEADER_BYTES:,} bytes together.")
@@ -143,7 +157,11 @@ class EnforcementLayer:
             )
         except TooMany as error:
             answer.rated = error.rated
+            witness.too_often(error)
             await self._admission.note_refusal(address)
+            raise
+        except AccountSuspended as error:
+            witness.suspended(error)
             raise
         answer.rated = admitted.rated
         rates = {} if admitted.rated is None else {admitted.rated.scope: admitted.rated.verdict}
@@ -158,7 +176,7 @@ class EnforcementLayer:
         entitlements, verdict = halt.found.seat.entitlements, await self._gate.verdict(halt)
         rated = Rated("api", verdict)
         if not verdict.allowed:
-            raise too_many(rated, entitlements)
+            raise too_many(rated, entitlements, halt.found.principal)
         return Admitted(halt.found.principal, entitlements, rated)
 
     async def _pay(
@@ -172,7 +190,7 @@ class EnforcementLayer:
     ) -> None:
         """The long way: what was read is remembered, and the spend is decided where it can be."""
         principal, entitlements = admitted.spender()
-        desk = Desk(self._gate.engine, self._settings, answer.metered)
+        desk = Desk(self._gate.engine, self._settings, answer.metered, state["witness"])
         if metering.feature is not None:
             desk.require(entitlements, metering.feature)
         known = answer.halt.found if answer.halt else None

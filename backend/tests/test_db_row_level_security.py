@@ -42,6 +42,7 @@ _VALUES = {
     "boolean": "false",
     "jsonb": "'{}'",
     "text[]": "'{}'",
+    "uuid[]": "'{}'",
 }
 
 

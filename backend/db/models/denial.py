@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, Index, Text, text
+from sqlalchemy import ARRAY, CheckConstraint, Index, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,14 +15,18 @@ from backend.db.base import Base
 class Denial(Base):
     """A refusal, with its numbers as of `first_at`, and how many equal ones came until `last_at`.
 
-    `id` is the decision's, which the answers bear. `limit_amount` is in base units of the meter, or in requests of a
-    rate limit, whose name is `scope`. `rules` are those that were asked, in order, with what each said. Requests are
-    found by the first of them: row-level security keeps an index over all from being used.
+    `id` is the first one's decision, as its answer says; `decision_ids` and `request_ids` are those of the first 32,
+    in order. `limit_amount` is in base units of the meter, or in requests of a rate limit, whose name is `scope`.
+    `rules` are those that were asked, in order, with what each said.
+
+    Any of the decisions is found in the primary key, for ids bear their time: it lies between `id` and `last_at`.
+    Requests are found by the first of them: row-level security keeps an index over all of an array from being used.
     """
 
     __tablename__ = "denials"
     __table_args__ = (
         CheckConstraint("cardinality(request_ids) BETWEEN 1 AND 32", name="request_ids"),
+        CheckConstraint("cardinality(decision_ids) = cardinality(request_ids)", name="decision_ids"),
         CheckConstraint("count >= cardinality(request_ids)", name="count"),
         CheckConstraint("first_at <= last_at", name="times"),
         CheckConstraint("used >= 0 AND held >= 0 AND limit_amount >= 0", name="not_negative"),
@@ -38,6 +42,7 @@ class Denial(Base):
     first_at: Mapped[datetime] = mapped_column(primary_key=True)
     last_at: Mapped[datetime]
     count: Mapped[int]
+    decision_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     request_ids: Mapped[list[str]] = mapped_column(ARRAY(Text()))
     code: Mapped[str]
     meter: Mapped[str | None]

@@ -20,7 +20,8 @@ IdempotencyHeader = Annotated[
 
 def _desk(request: Request) -> Desk:
     """The engine, with the place where this answer's header fields take their decisions from."""
-    return Desk(request.app.state.engine, request.app.state.settings, request.state.metered)
+    state = request.app.state
+    return Desk(state.engine, state.settings, request.state.metered, request.state.witness)
 
 
 SpendingDesk = Annotated[Desk, Depends(_desk)]
