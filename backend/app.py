@@ -30,7 +30,7 @@ from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
-from backend.enforcement.api import event_routes, reading_routes, series_routes
+from backend.enforcement.api import event_routes, notice_routes, reading_routes, series_routes
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.api.event_schemas import SCHEMAS as EVENT_SCHEMAS
 from backend.enforcement.denials import Denials
@@ -135,6 +135,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         usage_routes.router,
         event_routes.router,
         series_routes.router,
+        notice_routes.router,
         gateway_routes.router,
         system_routes.router,
         reference.router,

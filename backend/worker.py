@@ -13,20 +13,23 @@ from functools import partial
 import structlog
 from procrastinate import App
 
+from backend.catalog.service import Catalogs
 from backend.core import log
 from backend.core.clock import SystemClock
 from backend.core.settings import Settings, get_settings
 from backend.db.embedded import EmbeddedError, database_url
 from backend.db.session import Database
 from backend.jobs import tasks as jobs_tasks
-from backend.jobs.dispatch import dispatch
+from backend.jobs.dispatch import dispatch, each
 from backend.jobs.queue import make_app
 from backend.jobs.rounds import Round, go_round
 from backend.jobs.work import Work
 from backend.mail import tasks as mail_tasks
 from backend.notifications.notices import on_subscription_changed
 from backend.ratelimit import tasks as ratelimit_tasks
-from backend.subscription.tasks import settle_all
+from backend.subscription import tasks as subscription_tasks
+from backend.subscription.notices import on_limits_changed
+from backend.subscription.tasks import settle_all, tell_all
 from backend.usage import tasks as usage_tasks
 from backend.usage.tasks import expire_holds
 
@@ -43,6 +46,7 @@ _app = make_app("")
 _app.add_tasks_from(jobs_tasks.blueprint, namespace="jobs")
 _app.add_tasks_from(mail_tasks.blueprint, namespace="mail")
 _app.add_tasks_from(ratelimit_tasks.blueprint, namespace="ratelimit")
+_app.add_tasks_from(subscription_tasks.blueprint, namespace="subscription")
 _app.add_tasks_from(usage_tasks.blueprint, namespace="usage")
 
 
@@ -85,10 +89,15 @@ async def _run_queue(app: App, work: Work) -> None:
 def _rounds(work: Work) -> Sequence[Round]:
     database, clock = work.database, work.clock
     app_url = f"{work.settings.frontend_base_url}/app"
-    listeners = {"subscription.changed": partial(on_subscription_changed, app_url=app_url)}
+    catalogs = Catalogs()
+    listeners = {
+        "subscription.changed": each(partial(on_subscription_changed, app_url=app_url), on_limits_changed),
+        "default_plan.changed": on_limits_changed,
+    }
     return (
         Round("outbox", 1.0, lambda: dispatch(database, listeners, now=clock.now())),
         Round("holds", 2.0, lambda: expire_holds(database)),
+        Round("notices", 1.0, lambda: tell_all(database, catalogs=catalogs, app_url=app_url, now=clock.now())),
         Round("subscriptions", 5.0, lambda: settle_all(database, now=clock.now())),
     )
 

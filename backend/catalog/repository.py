@@ -27,8 +27,9 @@ from backend.catalog.definitions import (
     rate_limits_json,
 )
 from backend.catalog.described import described_columns
-from backend.core.ids import uuid7
+from backend.core.ids import AccountId, uuid7
 from backend.core.money import Money
+from backend.db import outbox
 from backend.db.models import CatalogState, Meter, PlanPrice, PlanQuota, PlanVersion, SubscriptionPlan
 from backend.db.session import ReadSession, SystemSession
 
@@ -45,6 +46,10 @@ _FOLLOW_DEFAULT = text("""
         WHERE s.account_id = a.id AND s.status IN ('trial', 'active', 'past_due')
           AND (d.next_due_at IS NULL OR d.next_due_at > CAST(:now AS timestamptz) + a.clock_offset)
     )
+    RETURNING a.id, EXISTS (
+        SELECT FROM meter_usage u WHERE u.account_id = a.id
+            AND (u.window_end IS NULL OR u.window_end > CAST(:now AS timestamptz) + a.clock_offset)
+    ) AS is_counting
 """)
 
 _PLAN_COLUMNS = (SubscriptionPlan.id.label("plan_id"), SubscriptionPlan.name, SubscriptionPlan.is_active)
@@ -287,8 +292,12 @@ async def default_version(session: ReadSession) -> UUID | None:
 
 
 async def raise_versions_on_default(session: SystemSession, *, now: datetime) -> None:
-    """Tells every cache that the default plan has changed for the accounts that are on it."""
-    await session.execute(_FOLLOW_DEFAULT, {"now": now})
+    """Tells every cache that the default plan has changed for the accounts that are on it; of those that are counting
+    also whoever listens."""
+    for row in (await session.execute(_FOLLOW_DEFAULT, {"now": now})).all():
+        if row.is_counting:
+            payload = {"at": now.isoformat()}
+            outbox.publish(session, topic="default_plan.changed", account_id=AccountId(row.id), payload=payload)
 
 
 def _select_versions() -> Select[Any]:

@@ -65,6 +65,22 @@ def amount_text(amount: int | None, base: str, display_unit: str | None) -> str:
     return _counted(amount // size, display_unit or base)
 
 
+def rounded_text(amount: int, base: str, display_unit: str | None) -> str:
+    """For sentences that name the meter: `1,204`, `83.4 MB`, `59.5 minutes`. Rounded down: 99.99 MB are not 100.
+
+    In the unit of display, or a smaller one where the amount is less than one of it.
+    """
+    units = units_of(base)
+    if len(units) == 1:
+        return f"{amount:,}"
+    largest = units.get(display_unit or base, 1)
+    unit = max((name for name, size in units.items() if size <= min(largest, max(amount, 1))), key=units.__getitem__)
+    whole, rest = divmod(amount * 10 // units[unit], 10)
+    if rest == 0:
+        return _counted(whole, unit)
+    return f"{whole:,}.{rest} {_counted(2, unit).partition(' ')[2]}"
+
+
 def _counted(number: int, unit: str) -> str:
     """A unit in words has a plural; a symbol such as MB has none."""
     if number == 1 or unit != unit.lower() or unit.endswith("s"):

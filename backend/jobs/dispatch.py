@@ -30,6 +30,16 @@ async def dispatch(database: Database, listeners: Mapping[str, Listener], *, now
         return len(messages)
 
 
+def each(*listeners: Listener) -> Listener:
+    """Several listeners of one topic: what one of them cannot handle, the others still do."""
+
+    async def listener(session: SystemSession, message: OutboxMessage) -> None:
+        for one in listeners:
+            await _handle(session, one, message)
+
+    return listener
+
+
 async def _handle(session: SystemSession, listener: Listener, message: OutboxMessage) -> None:
     try:
         async with session.begin_nested():

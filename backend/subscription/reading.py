@@ -11,6 +11,7 @@ from backend.catalog.terms import Catalog, PlanTerms
 from backend.db.models import Account, AccountMember, RecoveryCode, User
 from backend.db.session import ReadSession
 from backend.ratelimit.model import RateVerdict
+from backend.subscription import notices
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.errors import PlanNotFound
 from backend.subscription.projection import TRAILING
@@ -41,7 +42,7 @@ async def usage(session: ReadSession, *, entitlements: Entitlements) -> UsageRes
     return UsageResponse(
         usage=await period_usage(session, entitlements),
         limits=limits_schema(entitlements.terms),
-        meters=meter_schemas(entitlements, counters, paces),
+        meters=meter_schemas(entitlements, counters, paces, await notices.present(session, entitlements)),
     )
 
 

@@ -115,7 +115,12 @@ class ProjectionSchema(_Answer):
 
 
 class MeterUsageSchema(_Answer):
-    """One meter in its present window, in base units."""
+    """One meter in its present window, in base units.
+
+    `notice_percent` is the highest share of 80, 95 and 100 that the customer was told of and that is still reached, in
+    percent of the present limit. `blocked_since` is when the limit was reached, by the account's clock, if it still is;
+    both come about a second later than the use that they are of, and are null before.
+    """
 
     meter: str
     name: str
@@ -130,6 +135,8 @@ class MeterUsageSchema(_Answer):
     resets_at: datetime | None
     as_of: datetime
     projection: ProjectionSchema | None
+    notice_percent: Literal[80, 95, 100] | None
+    blocked_since: datetime | None
 
 
 class SubscriptionResponse(_Answer):

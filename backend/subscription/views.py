@@ -1,6 +1,6 @@
 """Entitlements and counters in the words of the API. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from feature_platform.core.decision import remaining_of
@@ -8,7 +8,9 @@ from feature_platform.core.decision import remaining_of
 from backend.catalog.definitions import MeterDefinition
 from backend.catalog.terms import Catalog, PlanTerms
 from backend.ratelimit.model import RateVerdict
+from backend.subscription import marks
 from backend.subscription.entitlements import Entitlements
+from backend.subscription.notices import Notice
 from backend.subscription.projection import project
 from backend.subscription.schemas import (
     InFlightSchema,
@@ -137,14 +139,18 @@ def limits_schema(terms: PlanTerms) -> QuotaLimitsSchema:
 
 
 def meter_schemas(
-    entitlements: Entitlements, counters: Mapping[CounterKey, Counter], paces: Mapping[str, Pace]
+    entitlements: Entitlements,
+    counters: Mapping[CounterKey, Counter],
+    paces: Mapping[str, Pace],
+    told: Sequence[Notice],
 ) -> list[MeterUsageSchema]:
-    """Every meter of the catalog in its present window; a counter that is absent is zero."""
+    """Every meter of the catalog in its present window; a counter that is absent is zero. `told`: in these windows."""
     found = []
     for meter in entitlements.catalog.meters:
         window = entitlements.window(meter)
         counter = counters.get((meter.key, window.start)) or Counter(meter.key, window)
         quota = entitlements.quota(meter.key)
+        notice = _standing([one for one in told if one.meter == meter.key], counter.used, quota.limit)
         found.append(
             MeterUsageSchema(
                 meter=meter.key,
@@ -160,9 +166,17 @@ def meter_schemas(
                 resets_at=window.end,
                 as_of=entitlements.now,
                 projection=_projection(entitlements, counter, quota.limit, paces.get(meter.key)),
+                notice_percent=notice.percent if notice else None,
+                blocked_since=notice.reached_at if notice and notice.percent == marks.FULL else None,
             )
         )
     return found
+
+
+def _standing(told: Sequence[Notice], used: int, limit: int | None) -> Notice | None:
+    """The highest share that was told of and is still reached, of the present limit."""
+    reached = marks.reached(used, limit)
+    return max((one for one in told if one.percent in reached), key=lambda one: one.percent, default=None)
 
 
 def _projection(

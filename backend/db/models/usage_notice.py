@@ -12,7 +12,8 @@ from backend.db.base import Base
 class UsageNotice(Base):
     """That a share of a quota was reached: once for each account, meter, window and share.
 
-    The window of a level (a gauge) is the account's period. `used` and `quota` are as they were when it was noticed.
+    The window of a level (a gauge) is the account's period. `used` and `quota` are as they were at `reached_at`, by the
+    account's clock; that of 100 is the last time at which the limit was reached, though it is told once.
     """
 
     __tablename__ = "usage_notices"

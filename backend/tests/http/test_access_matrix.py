@@ -91,6 +91,7 @@ OPERATIONS = [
     Operation("POST", "/v1/usage/reservations/{reservation_id}/release", "spend", {}),
     Operation("POST", "/v1/usage/reservations/{reservation_id}/extend", "spend", {"ttl": 1}),
     Operation("GET", "/v1/usage/series", "ask"),
+    Operation("GET", "/v1/usage/notices", "ask"),
     Operation("GET", "/v1/usage/export.csv", "ask"),
     Operation("GET", "/v1/usage/export.json", "ask"),
     Operation("POST", "/v1/usage/events", "host", {"events": [{"id": "one", **SPEND}]}),

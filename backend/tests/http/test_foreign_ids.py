@@ -26,6 +26,7 @@ PLACES = {
     ("/v1/usage/reservations/{reservation_id}/extend", "account_id"),
     ("/v1/usage/reservations/{reservation_id}/extend", "reservation_id"),
     ("/v1/usage/series", "account_id"),
+    ("/v1/usage/notices", "account_id"),
     ("/v1/usage/export.csv", "account_id"),
     ("/v1/usage/export.json", "account_id"),
     ("/v1/auth/sessions/{session_id}", "session_id"),
@@ -44,7 +45,7 @@ PLACES = {
     ("/v1/accounts/{external_id}/portal-session", "external_id"),
 }
 SPENDING = ("check", "consume", "reserve")
-READING = ("series", "export.csv", "export.json")
+READING = ("series", "notices", "export.csv", "export.json")
 SETTLING = ("commit", "release", "extend")
 
 

@@ -269,6 +269,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/usage/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Notices
+         * @description What was told of usage in the present windows: once each at 80, 95 and 100 % of a quota.
+         *
+         *     They come about a second after the use that they are of, and stay when use or the limit changes. Whether a limit
+         *     still holds anything back, `GET /v1/subscription/usage` says: `blocked_since`.
+         */
+        get: operations["read_notices_v1_usage_notices_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateway/authorize": {
         parameters: {
             query?: never;
@@ -1446,6 +1469,10 @@ export interface components {
         /**
          * MeterUsageSchema
          * @description One meter in its present window, in base units.
+         *
+         *     `notice_percent` is the highest share of 80, 95 and 100 that the customer was told of and that is still reached, in
+         *     percent of the present limit. `blocked_since` is when the limit was reached, by the account's clock, if it still is;
+         *     both come about a second later than the use that they are of, and are null before.
          */
         MeterUsageSchema: {
             /** Meter */
@@ -1482,6 +1509,53 @@ export interface components {
              */
             as_of: string;
             projection: components["schemas"]["ProjectionSchema"] | null;
+            /** Notice Percent */
+            notice_percent: (80 | 95 | 100) | null;
+            /** Blocked Since */
+            blocked_since: string | null;
+        };
+        /**
+         * NoticeAnswer
+         * @description That `percent` of a quota was reached at `reached_at`, by the account's clock. `used` and `limit` are as they
+         *     were then, in base units. A level is told of once in each period and does not reset: its `resets_at` is null.
+         */
+        NoticeAnswer: {
+            /** Meter */
+            meter: string;
+            /**
+             * Percent
+             * @enum {integer}
+             */
+            percent: 80 | 95 | 100;
+            /** Used */
+            used: number;
+            /** Limit */
+            limit: number;
+            /**
+             * Window Start
+             * Format: date-time
+             */
+            window_start: string;
+            /** Resets At */
+            resets_at: string | null;
+            /**
+             * Reached At
+             * Format: date-time
+             */
+            reached_at: string;
+        };
+        /**
+         * NoticesAnswer
+         * @description Notices of the present windows, the newest first.
+         */
+        NoticesAnswer: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Items */
+            items: components["schemas"]["NoticeAnswer"][];
         };
         /**
          * OfferSchema
@@ -3792,6 +3866,92 @@ export interface operations {
                 };
             };
             /** @description `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_notices_v1_usage_notices_get: {
+        parameters: {
+            query?: {
+                /** @description As in the calls of spending. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticesAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
