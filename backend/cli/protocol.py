@@ -17,6 +17,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from backend.enforcement.answer import LINES
+from backend.enforcement.live import Live
 from backend.gateway.front import Front, lines_of
 from backend.gateway.question import AUTHORIZE
 
@@ -103,7 +104,9 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._front: Front | None = getattr(self.app, "front", None)
+        self._live: Live | None = getattr(self.app, "live", None)
         self._idle_since = math.inf
+        self._is_ours = not self.access_log and self.limit_concurrency is None and not self.root_path
 
     def on_headers_complete(self) -> None:
         """Answers at once, or begins a cycle."""
@@ -147,7 +150,8 @@ class Protocol(HttpToolsProtocol):
         """Whether none is before it on its connection, which stays, and the server is set up as ours is."""
         parser, url = self.parser, self.url
         return (
-            (self.cycle is None or self.cycle.response_complete)
+            self._is_ours
+            and (self.cycle is None or self.cycle.response_complete)
             and parser.should_keep_alive()
             and parser.get_http_version() == "1.1"
             and not parser.should_upgrade()
@@ -156,10 +160,13 @@ class Protocol(HttpToolsProtocol):
             and b"#" not in url
             and url.isascii()
             and len(url) <= _LONGEST_URL
-            and not self.access_log
-            and self.limit_concurrency is None
-            and not self.root_path
         )
+
+    def shutdown(self) -> None:
+        """As uvicorn's; answers that would go on end themselves, so that nobody waits for them."""
+        super().shutdown()
+        if self._live is not None:
+            self._live.end()
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but for the timer."""

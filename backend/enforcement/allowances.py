@@ -24,6 +24,8 @@ IDLE = 5 * SECOND
 FORGOTTEN = 60 * SECOND
 # How long "there is no allowance to be had" and "it is used up" are believed.
 BELIEVED = SECOND
+# Spends are settled so often, if nobody waits for it: a little less than a second, so that every fourth round is due.
+_SETTLES_EVERY = SECOND - SECOND // 8
 
 
 class Pool:
@@ -171,7 +173,7 @@ class Allowances:
         self._closed: list[tuple[Lot, int, int]] = []
         self._returns: dict[CounterKey, int] = {}
         self._wake = wake
-        self._tended_at = 0
+        self._tended_at = self._settles_at = 0
 
     def pool(self, entitlements: Entitlements, meter: str, window: Window) -> Pool:
         """The pool of a counter, under these terms or later ones."""
@@ -230,7 +232,16 @@ class Allowances:
         """What is left of them is given back in the next round."""
         for pool in pools:
             self._give_back(pool)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Somebody waits: the next round is at once, and settles."""
+        self._settles_at = 0
         self._wake()
+
+    def is_due(self, now: int) -> bool:
+        """Whether the next round is to settle what was spent, and not only to fill pools."""
+        return now >= self._settles_at or self.journal.is_filling
 
     def end(self) -> None:
         """Nothing is asked for any more, and everything is given back in the next round, which is the last."""
@@ -242,6 +253,7 @@ class Allowances:
 
     def take_batch(self, now: int) -> Batch:
         """All that is to be settled now: every spend, and what was given back or lies idle."""
+        self._settles_at = now + _SETTLES_EVERY
         if now - self._tended_at >= IDLE // 2:
             self._tended_at = now
             for pool in list(self.pools.values()):

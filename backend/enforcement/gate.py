@@ -70,10 +70,6 @@ class Passage:
     def rate(self) -> RateLimit:
         return self.found.rate
 
-    def decision(self) -> Decision:
-        """The decision in words; numbers as they are when it is asked."""
-        return shown(self.lot.pool, self.entitlements)
-
 
 class Halt(NamedTuple):
     """Who calls is known, and perhaps what the rate limit says; the rest is to be found out the long way."""

@@ -1,12 +1,16 @@
-"""Limits as header fields: draft-ietf-httpapi-ratelimit-headers-10, and the older `X-RateLimit-*`. Pure."""
+"""Limits as header fields: draft-ietf-httpapi-ratelimit-headers-10, and the older `X-RateLimit-*`. Pure.
+
+And what else an answer says of a request that memory let through, made ready but for the numbers.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from feature_platform.core.decision import Decision, whole_seconds
+from feature_platform.core.decision import Decision, remaining_of, whole_seconds
+from pydantic_core import to_json
 
-from backend.enforcement.gate import Passage
+from backend.enforcement.gate import Passage, shown
 from backend.enforcement.passes import Wording
 from backend.ratelimit.model import RateVerdict
 
@@ -55,6 +59,16 @@ def passage_lines(passage: Passage) -> bytes:
     return wording.lines % (passage.request_id, *numbers, remaining, resets_at)
 
 
+def passage_decision(passage: Passage) -> bytes:
+    """The decision as JSON; numbers as they are when it is asked."""
+    pool = passage.lot.pool
+    counter, limit = pool.shown(), pool.limit
+    if limit is None:
+        return wording_of(passage).decision % (b"null", counter.used, counter.held, b"null")
+    remaining = remaining_of(limit, counter.used, counter.held, counter.forfeited) or 0
+    return wording_of(passage).decision % (b"%d" % limit, counter.used, counter.held, b"%d" % remaining)
+
+
 def passage_numbers(passage: Passage, wording: Wording) -> tuple[tuple[int, ...], int, int]:
     """Those of the field `RateLimit`; what is left of the rate; when that is whole again, in seconds since 1970."""
     verdict, seconds = passage.verdict, passage.seconds
@@ -93,9 +107,20 @@ def _wording(passage: Passage) -> Wording:
         *fixed,
         state.encode(),
         b"\r\n".join([*lines, b"x-ratelimit-remaining: %d", b"x-ratelimit-reset: %d", b""]),
+        _decision_places(passage),
         has_quota=pool.free is not None,
         has_end=passage.lot.window_ends_at is not None,
     )
+
+
+def _decision_places(passage: Passage) -> bytes:
+    """What is the same in all decisions of a wording; places have marks that no JSON of ours contains as a value."""
+    decision = shown(passage.lot.pool, passage.entitlements)
+    marks = {"limit": "%b", "used": "%d", "held": "%d", "remaining": "%b"}
+    text: bytes = to_json({**decision.to_json(), **marks}).replace(b"%", b"%%")
+    for mark in (b"%b", b"%d"):
+        text = text.replace(b'"%%%b"' % mark, mark)
+    return text
 
 
 def fields(rated: Rated | None, metered: Sequence[Metered], *, now: datetime) -> Fields:

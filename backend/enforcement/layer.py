@@ -6,9 +6,11 @@ answer ended, and takes the spend of a failed call back.
 """
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.core.clock import Clock
@@ -23,7 +25,7 @@ from backend.enforcement.denials import Denials
 from backend.enforcement.desk import Desk
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge
 from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, caller_of
-from backend.enforcement.headers import Rated
+from backend.enforcement.headers import Rated, passage_decision
 from backend.enforcement.incoming import MAX_HEADER_BYTES, Incoming, text_of
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.passes import pass_name
@@ -111,7 +113,7 @@ class EnforcementLayer:
         state = scope.setdefault("state", {})
         state["now"], state["request_id"] = answer.now, answer.request_id
         state["principal"], state["entitlements"] = passage.principal, passage.entitlements
-        state["spent"] = passage.decision
+        state["spent"] = partial(passage_decision, passage)
         return scope
 
     async def _take(
@@ -205,7 +207,7 @@ class EnforcementLayer:
             )
         caller = caller_of(principal, entitlements, answer.now)
         decision = desk.settle(await self._gate.spend(caller, entitlements, metering, known_as=known))
-        state["spent"] = lambda: decision
+        state["spent"] = lambda: to_json(decision.to_json())
 
     async def _fail(self, answer: Answer, error: Exception) -> None:
         if answer.is_complete:  # it was answered and logged where it was raised, and is only passing through

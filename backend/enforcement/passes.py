@@ -39,6 +39,8 @@ class Wording(NamedTuple):
     """The value of `RateLimit`, with places for as many numbers as its kind has."""
     lines: bytes
     """All fields as they go over the wire, with places for the request's id and the numbers."""
+    decision: bytes
+    """The decision as JSON, with places for its limit, used, held and remaining."""
     has_quota: bool
     has_end: bool
 

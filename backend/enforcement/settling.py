@@ -62,7 +62,7 @@ class Round:
 async def begin(wire: RoundConnection, allowances: Allowances, last: Round | None, *, now: int) -> Round:
     """Locks the journal and takes what is to be settled: from here on it is this round's, whatever becomes of it.
 
-    `last` is a round of which it is open whether it has committed. `now` is of the boot clock. Raises JournalLost.
+    A round that is not due settles nothing: it fills pools, and the journal stays where it is. `last` is a round of which it is open whether it has committed. `now` is of the boot clock. Raises JournalLost.
     """
     journal = allowances.journal
     if not journal.is_begun and not journal.path.exists():  # begun unheard of, and taken over before the next round
@@ -72,7 +72,8 @@ async def begin(wire: RoundConnection, allowances: Allowances, last: Round | Non
         raise JournalLost
     if fence.is_expired:  # what is in the pools is forfeited in the database; given back, it is free again
         allowances.give_back(list(allowances.pools.values()))
-    batch = allowances.take_batch(now)
+    is_due = last is not None or fence.is_expired or allowances.is_due(now)
+    batch = allowances.take_batch(now) if is_due else Batch(fence.position)
     has_committed = last is not None and fence.round == last.number
     if last is not None and not has_committed:
         last.batch.add(batch)

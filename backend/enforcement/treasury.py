@@ -1,9 +1,10 @@
 """Where memory meets the database: one transaction a round settles spends, fills pools, and confirms what is known.
 
-A round runs every 250 ms while anything is held or anybody calls, and at once when somebody waits for it. It locks the
-journal's row first, so this process and whoever takes its journal over cannot both count a record; a round whose end
-was not heard of is found out by the next. What a process holds is its own for ten seconds from the last round, by the
-clock that nobody sets.
+A round runs every 250 ms while anything is held or anybody calls, and at once when somebody waits for it. It fills what
+is half empty and confirms what is known; every fourth, and one that is waited for, settles. It locks the journal's row
+first, so this process and whoever takes its journal over cannot both count a record; a round whose end was not heard
+of is found out by the next. What a process holds is its own for ten seconds from the last round, by the clock that
+nobody sets.
 """
 
 import asyncio
@@ -101,7 +102,9 @@ class Treasury:
         allowances.journal.close(remove=is_settled)
 
     async def round(self) -> None:
-        """Waits for a round that begins after this call. Raises Unavailable."""
+        """Waits for a round that begins after this call, and settles. Raises Unavailable."""
+        if self.allowances is not None:
+            self.allowances.hurry()
         self._wake.set()
         if self._next is None:
             raise _unavailable()

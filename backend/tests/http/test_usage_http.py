@@ -314,3 +314,14 @@ async def test_a_suspended_account_spends_nothing(client: httpx.AsyncClient, dat
     host = await service_key(database, "usage:write")
     problem(await consume(client, host, account_id=who.account_id), 403, "account_suspended")
     assert await spent(database, who) == (0, 0)
+
+
+@pytest.mark.parametrize("plan", ["free", "enterprise"])
+async def test_a_call_that_memory_decides_says_what_a_check_says(
+    client: httpx.AsyncClient, database: Database, plan: str
+) -> None:
+    who = await customer(database, plan=plan)
+    answers = [await client.get("/v1/ping", headers=who.headers) for _ in range(5)]
+    assert [answer.json()["decision"]["used"] for answer in answers] == [1, 2, 3, 4, 5]
+    check = await client.post("/v1/usage/check", json={"meter": "api_calls", "amount": 1}, headers=who.headers)
+    assert answers[-1].json() == {"message": "pong", "decision": check.json()}
