@@ -117,7 +117,7 @@ def _decision_places(passage: Passage) -> bytes:
     """What is the same in all decisions of a wording; places have marks that no JSON of ours contains as a value."""
     decision = shown(passage.lot.pool, passage.entitlements)
     marks = {"limit": "%b", "used": "%d", "held": "%d", "remaining": "%b"}
-    text: bytes = to_json({**decision.to_json(), **marks}).replace(b"%", b"%%")
+    text: bytes = to_json({**decision.to_json(), "resets_at": decision.resets_at, **marks}).replace(b"%", b"%%")
     for mark in (b"%b", b"%d"):
         text = text.replace(b'"%%%b"' % mark, mark)
     return text

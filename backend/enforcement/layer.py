@@ -207,7 +207,7 @@ class EnforcementLayer:
             )
         caller = caller_of(principal, entitlements, answer.now)
         decision = desk.settle(await self._gate.spend(caller, entitlements, metering, known_as=known))
-        state["spent"] = lambda: to_json(decision.to_json())
+        state["spent"] = lambda: to_json(decision)
 
     async def _fail(self, answer: Answer, error: Exception) -> None:
         if answer.is_complete:  # it was answered and logged where it was raised, and is only passing through

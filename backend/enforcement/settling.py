@@ -62,7 +62,9 @@ class Round:
 async def begin(wire: RoundConnection, allowances: Allowances, last: Round | None, *, now: int) -> Round:
     """Locks the journal and takes what is to be settled: from here on it is this round's, whatever becomes of it.
 
-    A round that is not due settles nothing: it fills pools, and the journal stays where it is. `last` is a round of which it is open whether it has committed. `now` is of the boot clock. Raises JournalLost.
+    A round that is not due settles nothing: it fills pools, and the journal stays where it is.
+
+    `last` is a round of which it is open whether it has committed. `now` is of the boot clock. Raises JournalLost.
     """
     journal = allowances.journal
     if not journal.is_begun and not journal.path.exists():  # begun unheard of, and taken over before the next round
