@@ -13,6 +13,8 @@ from backend.core.trusted_issuer import TrustedIssuer, ensure_apart
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+LEAST_EVENT_MONTHS, MOST_EVENT_MONTHS = 14, 1_200
+
 Network = IPv4Network | IPv6Network
 NetworkList = Annotated[tuple[Network, ...], NoDecode]
 
@@ -68,6 +70,7 @@ class Settings(BaseSettings):
     trusted_proxies: NetworkList = ()
     quota_status: Literal[402, 429] = 402
     web_processes: int = Field(default=1, ge=1, le=64)
+    usage_events_kept_months: int | None = None
 
     @field_validator("rate_limit_allowlist", "rate_limit_denylist", "trusted_proxies", mode="before")
     @classmethod
@@ -91,6 +94,21 @@ class Settings(BaseSettings):
     def _number(cls, value: object) -> object:
         """The environment knows text only, and a choice of numbers reads none."""
         return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+    @field_validator("usage_events_kept_months", mode="before")
+    @classmethod
+    def _for_ever(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("usage_events_kept_months")
+    @classmethod
+    def _long_enough(cls, value: int | None) -> int | None:
+        if value is not None and not LEAST_EVENT_MONTHS <= value <= MOST_EVENT_MONTHS:
+            raise ValueError(
+                f"USAGE_EVENTS_KEPT_MONTHS is {LEAST_EVENT_MONTHS} to {MOST_EVENT_MONTHS}, or unset to keep events for"
+                " ever: they are the evidence of bills, and corrections find them by ids that live 400 days"
+            )
+        return value
 
     @field_validator("support_contact")
     @classmethod

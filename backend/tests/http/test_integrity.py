@@ -1,18 +1,27 @@
-"""Counters, events and sums say the same whatever was spent; what is planted wrong is found and repaired."""
+"""Counters, events, sums and records say the same whatever was spent; what is planted wrong is found and repaired, or
+found and left alone where a month of events is away.
+"""
 
 import asyncio
+import os
 from datetime import timedelta
 
 import httpx
+import psycopg
 import pytest
 from sqlalchemy import text
 
+from backend.core.settings import REPOSITORY
+from backend.db.embedded import EmbeddedPostgres
 from backend.db.session import Database
 from backend.tests.http.calls import Caller, Headers, customer, service_key, spent
 from backend.tests.http.test_events_http import event, report
 from backend.tests.http.test_series_http import retract
 from backend.tests.moments import NOW
 from backend.usage.integrity import check
+from backend.usage.partitions import Finding, look_over, make_ahead
+from backend.usage.records import check_records
+from backend.usage.tasks import compare_all
 
 
 @pytest.fixture
@@ -22,7 +31,8 @@ async def host(database: Database) -> Headers:
 
 @pytest.fixture
 async def who(client: httpx.AsyncClient, database: Database, host: Headers) -> Caller:
-    """Somebody who has used every way of spending."""
+    """Somebody who has used every way of spending, in a month that has a table."""
+    await make_ahead(database, now=NOW - timedelta(days=31))
     who = await customer(database, plan="pro", now=NOW - timedelta(days=5))
     await report(
         client,
@@ -52,6 +62,8 @@ async def planted(database: Database, statement: str, who: Caller) -> None:
 
 async def test_every_way_of_spending_leaves_them_the_same(database: Database, who: Caller) -> None:
     assert await check(database, now=NOW) == []
+    assert await check_records(database, now=NOW) == []
+    assert await look_over(database, now=NOW) == []
     assert (await spent(database, who))[0] > 0
 
 
@@ -90,6 +102,171 @@ async def test_what_was_planted_is_found_and_repaired(database: Database, who: C
         assert await spent(database, who) == before, what
 
 
+_RECORD = "account_id = :id"
+_WRONG_RECORDS = {
+    "calls": f"UPDATE user_usage SET api_calls = api_calls + 1 WHERE {_RECORD}",
+    "jobs": f"UPDATE user_usage SET jobs_created = jobs_created - 1 WHERE {_RECORD}",
+    "megabytes": f"UPDATE user_usage SET storage_used_mb = 7 WHERE {_RECORD}",
+    "minutes": f"UPDATE user_usage SET compute_minutes = 0 WHERE {_RECORD}",
+    "all": f"UPDATE user_usage SET api_calls = 0, jobs_created = 0, storage_used_mb = 0 WHERE {_RECORD}",
+}
+
+
+async def records(database: Database, who: Caller) -> list[tuple[int, ...]]:
+    async with database.read(who.person.account_id) as session:
+        rows = await session.execute(
+            text("SELECT api_calls, jobs_created, storage_used_mb, compute_minutes FROM user_usage")
+        )
+        return [tuple(row) for row in rows]
+
+
+async def test_a_wrong_record_is_found_and_written_anew(database: Database, who: Caller) -> None:
+    before = await records(database, who)
+    assert before == [(7, before[0][1], 1, 2)]  # 200 bytes are a megabyte, 90 seconds two minutes
+    for what, statement in _WRONG_RECORDS.items():
+        await planted(database, statement, who)
+        found = await check_records(database, now=NOW)
+        assert found, what
+        assert all(one.is_repaired for one in found), what
+        assert await check_records(database, now=NOW) == [], what
+        assert await records(database, who) == before, what
+
+
+async def test_a_lost_record_is_found_and_nothing_else_takes_its_usage(
+    client: httpx.AsyncClient, database: Database, who: Caller
+) -> None:
+    other = await customer(database, plan="pro", now=NOW - timedelta(days=5))
+    await client.post("/v1/usage/consume", json={"meter": "jobs", "amount": 3}, headers=other.headers)
+    await planted(database, f"DELETE FROM user_usage WHERE {_RECORD}", who)
+    found = await check_records(database, now=NOW)
+    assert {(one.meter, one.recorded, one.is_repaired) for one in found} == {
+        ("api_calls", 0, False),
+        ("jobs", 0, False),
+    }
+    assert await check_records(database, now=NOW) == found
+    assert await records(database, other) == [(0, 3, 0, 0)]
+
+
+MARCH = "usage_events_202603"
+_TO_MARCH = "FOR VALUES FROM ('2026-03-01 00:00+00') TO ('2026-04-01 00:00+00')"
+# What is planted, what is found of the months, and how it is undone.
+_WRONG_MONTHS = {
+    "detached": (
+        [f"ALTER TABLE usage_events DETACH PARTITION {MARCH}"],
+        "detached",
+        [f"ALTER TABLE usage_events ATTACH PARTITION {MARCH} {_TO_MARCH}"],
+    ),
+    "gone": (
+        [f"ALTER TABLE usage_events DETACH PARTITION {MARCH}", f"ALTER TABLE {MARCH} RENAME TO elsewhere"],
+        "missing",
+        [f"ALTER TABLE elsewhere RENAME TO {MARCH}", f"ALTER TABLE usage_events ATTACH PARTITION {MARCH} {_TO_MARCH}"],
+    ),
+    "of other bounds": (
+        [
+            "ALTER TABLE usage_events DETACH PARTITION usage_events_202605",
+            "ALTER TABLE usage_events ATTACH PARTITION usage_events_202605"
+            " FOR VALUES FROM ('2026-06-01 00:00+00') TO ('2026-07-01 00:00+00')",
+        ],
+        "misnamed",
+        [
+            "ALTER TABLE usage_events DETACH PARTITION usage_events_202605",
+            "ALTER TABLE usage_events ATTACH PARTITION usage_events_202605"
+            " FOR VALUES FROM ('2026-05-01 00:00+00') TO ('2026-06-01 00:00+00')",
+        ],
+    ),
+}
+
+
+async def as_owner(database: Database, statements: list[str]) -> None:
+    async with database.engine.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+async def test_what_is_wrong_with_a_month_is_found_and_nothing_is_made_up_for_it(
+    database: Database, who: Caller
+) -> None:
+    before = await spent(database, who)
+    for what, (plant, fault, undo) in _WRONG_MONTHS.items():
+        await as_owner(database, plant)
+        first = await compare_all(database, now=NOW)
+        assert fault in {finding.fault for finding in first.months}, what
+        is_away = fault in ("detached", "missing")
+        assert {one.fault for one in first.differences} == ({"events"} if is_away else set()), what
+        assert not first.is_explained
+        assert await compare_all(database, now=NOW) == first, what
+        await as_owner(database, undo)
+        second = await compare_all(database, now=NOW)
+        assert (second.months, second.differences, second.records) == ([], [], []), what
+        assert await spent(database, who) == before, what
+
+
+async def test_events_in_a_table_that_is_not_their_months_are_found(database: Database, who: Caller) -> None:
+    await as_owner(
+        database,
+        [
+            f"ALTER TABLE usage_events DETACH PARTITION {MARCH}",
+            "ALTER TABLE usage_events DETACH PARTITION usage_events_202604",
+            f"UPDATE {MARCH} SET recorded_at = recorded_at + interval '31 days'"
+            f" WHERE id = (SELECT min(id::text)::uuid FROM {MARCH})",
+            f"ALTER TABLE usage_events ATTACH PARTITION {MARCH}"
+            " FOR VALUES FROM ('2026-03-01 00:00+00') TO ('2026-05-01 00:00+00')",
+        ],
+    )
+    found = await look_over(database, now=NOW)
+    assert found == [Finding("detached", "usage_events_202604"), Finding("misnamed", MARCH)]
+
+
+_UNREAD = f"""
+    ALTER TABLE usage_events DETACH PARTITION {MARCH};
+    UPDATE {MARCH} SET recorded_at = recorded_at - interval '31 days'
+        WHERE id = (SELECT min(id::text)::uuid FROM {MARCH});
+    ALTER TABLE {MARCH} ADD CONSTRAINT believed CHECK (
+        recorded_at >= '2026-03-01 00:00+00' AND recorded_at < '2026-04-01 00:00+00'
+    ) NOT VALID;
+    UPDATE pg_constraint SET convalidated = true WHERE conname = 'believed';
+    ALTER TABLE usage_events ATTACH PARTITION {MARCH} {_TO_MARCH};
+"""
+
+
+@pytest.mark.skipif("DATABASE_URL" in os.environ, reason="only the superuser of a server of ours may plant it")
+async def test_an_event_in_another_months_table_is_found(database: Database, who: Caller) -> None:
+    """PostgreSQL refuses it, unless it is made to believe that it has looked."""
+    with (
+        EmbeddedPostgres(REPOSITORY / "var" / "tests").hold() as server,
+        psycopg.connect(server.admin_url(database.url.rpartition("/")[2])) as connection,
+    ):
+        connection.execute(_UNREAD)
+    assert await look_over(database, now=NOW) == [Finding("misplaced", MARCH, 1)]
+
+
+async def test_events_without_a_month_are_said_and_counted(
+    client: httpx.AsyncClient, database: Database, who: Caller
+) -> None:
+    await as_owner(
+        database,
+        [
+            "SELECT set_config('feature.scope', 'system', true)",
+            f"ALTER TABLE usage_events DETACH PARTITION {MARCH}",
+            f"INSERT INTO usage_events SELECT * FROM {MARCH}",
+            f"DROP TABLE {MARCH}",
+        ],
+    )
+    compared = await compare_all(database, now=NOW)
+    assert [(finding.fault, finding.part) for finding in compared.months] == [("default", MARCH)]
+    assert compared.months[0].rows
+    assert (compared.differences, compared.records, compared.is_explained) == ([], [], True)
+    await as_owner(database, _moving_a_month())
+    assert (await compare_all(database, now=NOW)).months == []
+
+
+def _moving_a_month() -> list[str]:
+    """What the operators' document says, literally."""
+    document = (REPOSITORY / "docs" / "operations.md").read_text()
+    block = document.partition("```sql\nBEGIN;\n")[2].partition("COMMIT;\n```")[0]
+    return [statement for statement in block.split(";\n") if statement.strip()]
+
+
 async def test_what_cannot_be_explained_is_left_alone(database: Database, who: Caller) -> None:
     for statement in (_WRONG["counter raised"][0], _WRONG["event lost"][0]):
         await planted(database, statement, who)
@@ -111,6 +288,7 @@ async def test_what_is_spent_meanwhile_is_no_difference(
 
     spending = asyncio.create_task(spend())
     for _ in range(15):
-        assert await check(database, now=NOW) == []
+        compared = await compare_all(database, now=NOW)
+        assert (compared.months, compared.differences, compared.records) == ([], [], [])
     stop.set()
     await spending
