@@ -30,7 +30,7 @@ from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
-from backend.enforcement.api import event_routes, notice_routes, reading_routes, series_routes
+from backend.enforcement.api import event_routes, live_routes, notice_routes, reading_routes, series_routes
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.api.event_schemas import SCHEMAS as EVENT_SCHEMAS
 from backend.enforcement.denials import Denials
@@ -39,6 +39,7 @@ from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersT
 from backend.enforcement.gate import Gate
 from backend.enforcement.ingest import Ingest
 from backend.enforcement.layer import EnforcementLayer
+from backend.enforcement.live import Live
 from backend.enforcement.passes import Passes
 from backend.enforcement.paths import Paths
 from backend.enforcement.treasury import Treasury
@@ -78,6 +79,7 @@ class Application(FastAPI):
     denials: Denials
     front: Front
     gate: Gate
+    live: Live
     clock: Clock
     settings: Settings
 
@@ -135,6 +137,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         usage_routes.router,
         event_routes.router,
         series_routes.router,
+        live_routes.router,
         notice_routes.router,
         gateway_routes.router,
         system_routes.router,
@@ -149,8 +152,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         app.router.routes.extend(router.routes)
     if not settings.is_production:
         app.router.routes.extend(mail_routes.router.routes)
-    return app
     app.state.paths = Paths(route.path for route in app.routes if isinstance(route, APIRoute))
+    return app
 
 
 def _add_enforcement(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
@@ -159,12 +162,12 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
     rates, passes = _rate_store(settings, database), Passes(catalogs)
     treasury = Treasury(database, settings.feature_home / "journal", passes)
     engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app/plans", treasury=treasury)
-    sealer = Sealer(encryption)
+    sealer, credentials = Sealer(encryption), Credentials(jwt, TrustedIssuers(settings.trusted_issuers))
     app.admission = Admission(
         settings=settings,
         database=database,
         catalogs=catalogs,
-        credentials=Credentials(jwt, TrustedIssuers(settings.trusted_issuers)),
+        credentials=credentials,
         rates=rates,
     )
     app.gate = Gate(
@@ -174,11 +177,11 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
         treasury=treasury,
         looks_at_addresses=bool(settings.rate_limit_denylist),
     )
+    app.denials, app.live = Denials(database), Live(database, catalogs, app.clock)
     app.front = Front(super(Application, app).__call__, gate=app.gate, sealer=sealer, clock=app.clock)
-    app.denials = Denials(database)
     app.state.catalogs, app.state.engine, app.state.treasury = catalogs, engine, treasury
     app.state.rates, app.state.sealer, app.state.denials = rates, sealer, app.denials
-    app.state.ingest = Ingest(database, catalogs)
+    app.state.ingest, app.state.live, app.state.credentials = Ingest(database, catalogs), app.live, credentials
 
 
 def _add_sign_in(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
@@ -222,12 +225,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.live.close()
         await app.state.treasury.stop()
         app.state.passwords.close()
         await app.state.ingest.close()
         await app.state.engine.close()
-        await app.state.rates.close()
         await app.state.denials.close()
+        await app.state.rates.close()
         await app.state.database.close()
 
 

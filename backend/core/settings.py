@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     trusted_proxies: NetworkList = ()
     quota_status: Literal[402, 429] = 402
     web_processes: int = Field(default=1, ge=1, le=64)
+    live_stream_seconds: float = Field(default=900, gt=0, le=3_600)
     usage_events_kept_months: int | None = None
 
     @field_validator("rate_limit_allowlist", "rate_limit_denylist", "trusted_proxies", mode="before")

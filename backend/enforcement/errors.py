@@ -92,6 +92,12 @@ class ConcurrencyLimited(PlatformError):
     title = "Too many jobs in flight"
 
 
+class TooManyStreams(ConcurrencyLimited):
+    """As many live views of one account are open as there may be."""
+
+    title = "Too many live views are open"
+
+
 _OF_CODE: dict[str, type[PlatformError]] = {
     "concurrency_limited": ConcurrencyLimited,
     "feature_not_in_plan": FeatureNotInPlan,

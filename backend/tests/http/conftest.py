@@ -20,10 +20,14 @@ RunningApp = Callable[..., AbstractAsyncContextManager[FastAPI]]
 
 @pytest.fixture
 def running(database_url: str, clock: ManualClock, tmp_path: Path) -> RunningApp:
-    """Starts the application with changed settings, through its lifespan."""
+    """Starts the application with changed settings, through its lifespan.
+
+    A client without a network sees an answer once it has ended, so answers that would go on end soon.
+    """
 
     @contextlib.asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[FastAPI]:
+        changes = {"live_stream_seconds": 0.05, **changes}
         settings = settings_for_tests(database_url=database_url, feature_home=tmp_path, log_level="ERROR", **changes)
         app = create_app(settings, clock=clock)
         life = app.router.lifespan_context(app)
