@@ -94,6 +94,7 @@ OPERATIONS = [
     Operation("GET", "/v1/usage/notices", "ask"),
     Operation("GET", "/v1/usage/export.csv", "ask"),
     Operation("GET", "/v1/usage/export.json", "ask"),
+    Operation("GET", "/v1/usage/live", "ask"),
     Operation("POST", "/v1/usage/events", "host", {"events": [{"id": "one", **SPEND}]}),
     Operation("POST", "/v1/usage/events/{event_id}/retract", "host", {"reason": "a mistake"}),
     Operation("POST", "/v1/usage/events/{event_id}/correct", "host", {"reason": "a mistake", "amount": 2}),

@@ -29,6 +29,7 @@ PLACES = {
     ("/v1/usage/notices", "account_id"),
     ("/v1/usage/export.csv", "account_id"),
     ("/v1/usage/export.json", "account_id"),
+    ("/v1/usage/live", "account_id"),
     ("/v1/auth/sessions/{session_id}", "session_id"),
     # For hosts, who may name every account; tried in test_series_http.py.
     ("/v1/usage/events/{event_id}/retract", "account_id"),
@@ -45,7 +46,7 @@ PLACES = {
     ("/v1/accounts/{external_id}/portal-session", "external_id"),
 }
 SPENDING = ("check", "consume", "reserve")
-READING = ("series", "notices", "export.csv", "export.json")
+READING = ("series", "notices", "export.csv", "export.json", "live")
 SETTLING = ("commit", "release", "extend")
 
 

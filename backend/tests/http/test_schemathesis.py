@@ -45,7 +45,8 @@ async def server(
     await apply_file(database, plans, now=SystemClock().now())
     for name, value in QUICK.items():
         monkeypatch.setenv(name.upper(), str(value))
-    started = Server(database_url, tmp_path)
+    # An answer that goes on is read to its end.
+    started = Server(database_url, tmp_path, environment={"LIVE_STREAM_SECONDS": "0.05"})
     started.start()
     yield started
     started.stop()
