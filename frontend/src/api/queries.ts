@@ -28,6 +28,9 @@ export const usageQuery = queryOptions({
   refetchInterval: LIVE_MS,
 });
 
+/** The same on pages that show no numbers: asked less often. */
+export const noticedUsageQuery = { ...usageQuery, staleTime: LIVE_MS, refetchInterval: SLOW_MS };
+
 interface SeriesWanted {
   readonly meter: string;
   /** How long back, by its name. */

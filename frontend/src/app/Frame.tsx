@@ -10,6 +10,7 @@ import { AccountLost, ActingFor } from './ActingFor';
 import { ColorSchemeSwitch } from './ColorSchemeSwitch';
 import classes from './Frame.module.css';
 import { RoomNav } from './RoomNav';
+import { UsageBanner } from './UsageBanner';
 import { useSignedIn } from './useSignedIn';
 import { useStoredLanguage } from './useStoredLanguage';
 import { useStoredTheme } from './useStoredTheme';
@@ -96,6 +97,7 @@ export function CustomerFrame() {
       }
     >
       <AccountLost />
+      <UsageBanner />
       <Outlet />
     </Frame>
   );

@@ -19,6 +19,8 @@ export function meter(changes: Partial<MeterUsage> = {}): MeterUsage {
     resets_at: '2026-11-30T23:00:00Z',
     as_of: '2026-11-23T13:03:12Z',
     projection: null,
+    notice_percent: null,
+    blocked_since: null,
     ...changes,
   };
 }

@@ -9,16 +9,18 @@ const ICONS = { over: StopIcon, near: NearIcon, good: DoneIcon };
 interface NoticeProps {
   readonly tone: Tone;
   readonly title: string;
+  /** It does not interrupt a screen reader, whatever its tone. */
+  readonly waits?: boolean;
   readonly children?: ReactNode;
   /** Buttons and the request id, below the text. */
   readonly foot?: ReactNode;
 }
 
 /** Something the reader has to know, where it happened. Failures interrupt a screen reader, the rest waits. */
-export function Notice({ tone, title, children, foot }: NoticeProps) {
+export function Notice({ tone, title, waits = false, children, foot }: NoticeProps) {
   const Icon = ICONS[tone];
   return (
-    <div className={`${classes.notice} ${classes[tone]}`} role={tone === 'over' ? 'alert' : 'status'}>
+    <div className={`${classes.notice} ${classes[tone]}`} role={tone === 'over' && !waits ? 'alert' : 'status'}>
       <div className={classes.icon}>
         <Icon />
       </div>
