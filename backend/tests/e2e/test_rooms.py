@@ -1,6 +1,7 @@
 """The customer's rooms in Chromium: two factors, recovery, reset, sessions, settings, plans, limits, account switch."""
 
 import re
+import time
 from datetime import UTC, datetime
 
 import httpx
@@ -256,6 +257,52 @@ def test_usage_is_shown_now_over_time_and_by_key_and_is_taken_along(page: Page, 
     page.goto(f"{WEB}/app/usage/nothing")
     expect(page.get_by_role("heading", name="There is no such meter")).to_be_visible()
     looked_at(page, "usage-unknown")
+
+
+def test_notices_of_usage_come_by_mail_and_on_every_page(page: Page, client: httpx.Client) -> None:
+    email = "grace@example.com"
+    confirmed(client, email)
+    token = client.post("/v1/auth/login", json={"email": email, "password": PASSWORD}).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def spend(amount: int) -> None:
+        spent = client.post("/v1/usage/consume", json={"meter": "jobs", "amount": amount}, headers=headers)
+        assert spent.status_code == 200
+
+    def told(number: int) -> list[str]:
+        """The subjects of the mails, once there are so many besides the one that confirmed the address."""
+        deadline = time.monotonic() + 20
+        while True:
+            subjects = [item["subject"] for item in client.get("/dev/mail", params={"to": email}).json()["items"]]
+            if len(subjects) > number or time.monotonic() > deadline:
+                return subjects[:number]
+            time.sleep(0.2)
+
+    spend(8)
+    assert told(1) == ["80 % of your jobs are used"]
+    log_in(page, email)
+    overview(page)
+    near = page.get_by_role("status").filter(has_text="Jobs: 80\u00a0% used")
+    expect(near).to_contain_text("8 of 10. At the limit, more is refused until it resets")
+    looked_at(page, "notice-near", dark=True)
+    near.get_by_role("button", name="Close").click()
+    expect(near).to_have_count(0)
+    spend(2)
+    assert told(2) == ["All of your jobs are used", "80 % of your jobs are used"]
+    (newest, *_) = client.get("/dev/mail", params={"to": email}).json()["items"]
+    assert "Jobs: 10 of 10 are used on the Free Plan." in newest["text"]
+    assert newest["links"] == [f"{WEB}/app/usage"]
+    page.goto(f"{WEB}/app/settings/profile")
+    full = page.get_by_role("status").filter(has_text=re.compile(r"^Jobs: more is refused since \d\d:\d\d"))
+    expect(full).to_contain_text("10 of 10. It resets")
+    looked_at(page, "notice-full", dark=True)
+    full.get_by_role("link", name="See plans").click()
+    expect(page).to_have_url(f"{WEB}/app/plans")
+    refused = client.post("/v1/usage/consume", json={"meter": "jobs", "amount": 1}, headers=headers)
+    assert refused.status_code == 402
+    page.goto(newest["links"][0])
+    expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
+    looked_at(page, "notice-usage")
 
 
 def test_a_portal_link_opens_rooms_and_a_member_switches_accounts(
