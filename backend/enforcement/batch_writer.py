@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 
 from backend.enforcement.errors import OutcomeUnknown
-from backend.usage.batch import BatchConnection, CounterOf, Item, Locked
+from backend.usage.batch import BatchConnection, CounterOf, Item, Locked, RecordMissing
 from backend.usage.model import Window
 
 # How long, and how often, an end that was not heard of is asked for.
@@ -25,10 +25,18 @@ class BatchWriter:
         self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
     ) -> set[UUID]:
         """Locks the counters, lets `decide` say what is to be counted, counts it. The ids of what was counted: what
-        is missing had an identity that has spent meanwhile.
+        is missing had an identity that has spent meanwhile. `decide` may be asked twice; its last answer counts.
 
         Raises OutcomeUnknown, and what the driver raises where the database does not answer.
         """
+        try:
+            return await self._write(wanted, digests, decide)
+        except RecordMissing:
+            return await self._write(wanted, digests, decide)
+
+    async def _write(
+        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
+    ) -> set[UUID]:
         connection, locked = await self._lock(wanted, digests)
         async with connection.transaction():
             items = decide(locked)

@@ -106,6 +106,8 @@ class GroupCommit:
         decided = _Decided()
 
         def decide(locked: Locked) -> list[Item]:
+            nonlocal decided
+            decided = _Decided()
             decided.take(wishes, locked)
             return list(decided.items.values())
 

@@ -188,7 +188,8 @@ class Ingest:
         items: list[Item] = []
 
         def decide(locked: Locked) -> list[Item]:
-            items.extend(_decide(pending, locked, decided))
+            decided.clear()
+            items[:] = _decide(pending, locked, decided)
             return items
 
         counted = await self._writer.write(wanted, [fact.identity.digest for fact in pending], decide)

@@ -13,6 +13,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 
 from backend.core.ids import AccountId, UserId
 from backend.db.wire import SCOPE_SYSTEM, Wire
@@ -62,7 +64,7 @@ _THERE = """
 
 # All or nothing for each item: one whose identity has spent before leaves every other part empty. The counters are
 # locked, so what is added up here is final.
-_WRITE = f"""
+_COUNT = f"""
     WITH place AS MATERIALIZED (
         SELECT * FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
             %b::uuid[]) WITH ORDINALITY
@@ -97,7 +99,28 @@ _WRITE = f"""
         FROM granted
     ), rollup AS (
         {adding("granted")}
-    ), period AS MATERIALIZED (
+    )
+"""
+# Of records that are there, and meters that are summed up in them. One that is missing after all ends the transaction.
+_AND_SUM = f"""
+    , period AS MATERIALIZED (
+        SELECT account_id, period_start,
+            coalesce(sum(amount) FILTER (WHERE meter = '{API_CALLS}'), 0)::bigint AS api_calls,
+            coalesce(sum(amount) FILTER (WHERE meter = '{JOBS}'), 0)::bigint AS jobs
+        FROM granted WHERE meter IN ('{API_CALLS}', '{JOBS}') GROUP BY account_id, period_start
+    ), record AS MATERIALIZED (
+        SELECT record.id, period.api_calls, period.jobs
+        FROM user_usage record JOIN period USING (account_id, period_start)
+        ORDER BY record.account_id, record.period_start FOR UPDATE OF record
+    ), recorded AS (
+        UPDATE user_usage SET api_calls = user_usage.api_calls + record.api_calls,
+            jobs_created = user_usage.jobs_created + record.jobs, updated_at = now()
+        FROM record WHERE user_usage.id = record.id
+    )
+    SELECT id, 1 / ((SELECT count(*) FROM record) = (SELECT count(*) FROM period))::int FROM granted
+"""
+_AND_RECORD = f"""
+    , period AS MATERIALIZED (
         SELECT account_id, period_start, period_end, (array_agg(owner_user_id))[1] AS owner_user_id,
             (array_agg(id))[1] AS record_id,
             coalesce(sum(amount) FILTER (WHERE meter = '{API_CALLS}'), 0) AS api_calls,
@@ -135,6 +158,13 @@ _WRITE = f"""
     SELECT id FROM granted
 """
 
+_LEVELS = frozenset({STORAGE, COMPUTE})
+_MOST_RECORDS = 200_000
+
+
+class RecordMissing(Exception):
+    """The record of a period was there and is not any more. Nothing was counted; once more, and it is made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -166,6 +196,11 @@ class Locked:
 
 class BatchConnection(Wire):
     """One connection to the database that does nothing but this."""
+
+    def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
+        super().__init__(connection)
+        self._recorded: set[tuple[AccountId, datetime]] = set()
+        """Accounts and periods whose record is there."""
 
     async def lock(self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes]) -> Locked:
         """Begins, and locks the counters until the end, making those that are missing."""
@@ -199,10 +234,24 @@ class BatchConnection(Wire):
         )
 
     async def write(self, items: Sequence[Item]) -> set[UUID]:
-        """Counts the items and commits; the ids of those that were counted. The others' identities have spent."""
-        async with self._connection.pipeline():
-            written = await self._connection.execute(_WRITE, _columns(items), prepare=True, binary=True)
-            await self._connection.execute("COMMIT")
+        """Counts the items and commits; the ids of those that were counted. The others' identities have spent.
+
+        Raises RecordMissing.
+        """
+        records = {(item.scope.account_id, item.scope.period_start) for item in items}
+        is_sum = records <= self._recorded and _LEVELS.isdisjoint([item.meter for item in items])
+        statement = _COUNT + (_AND_SUM if is_sum else _AND_RECORD)
+        try:
+            async with self._connection.pipeline():
+                written = await self._connection.execute(statement, _columns(items), prepare=True, binary=True)
+                await self._connection.execute("COMMIT")
+        except psycopg.errors.DivisionByZero as error:
+            self._recorded.clear()
+            raise RecordMissing from error
+        if not is_sum:
+            if len(self._recorded) + len(records) > _MOST_RECORDS:
+                self._recorded.clear()
+            self._recorded |= records
         return {row[0] for row in await written.fetchall()}
 
     async def undo(self) -> None:
