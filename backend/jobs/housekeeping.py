@@ -21,6 +21,7 @@ RETENTIONS = (
     Retention("idempotency_keys", "created_at", timedelta(hours=24)),
     Retention("sign_in_attempts", "attempted_at", timedelta(days=1)),
     Retention("usage_event_keys", "recorded_at", timedelta(days=400)),
+    Retention("usage_notices", "window_end", timedelta(days=400)),
     Retention("sign_in_challenges", "expires_at", timedelta(days=1)),
     Retention("portal_links", "expires_at", timedelta(days=1)),
     Retention("password_resets", "expires_at", timedelta(days=30)),

@@ -120,6 +120,8 @@ INSERTS = {
     "sign_in_attempts": "INSERT INTO sign_in_attempts (id, subject, attempted_at) SELECT gen_random_uuid(), 'x', at",
     "usage_event_keys": "INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, recorded_at)"
     " SELECT uuid_send(gen_random_uuid()), :account_id, '', gen_random_uuid(), at",
+    "usage_notices": "INSERT INTO usage_notices (account_id, meter, window_start, percent, window_end, used, quota,"
+    " reached_at) SELECT :account_id, gen_random_uuid(), at, 80, at, 8, 10, at",
     "outgoing_mails": "INSERT INTO outgoing_mails (id, recipient, subject, text_body, html_body, sent_at)"
     " SELECT gen_random_uuid(), '', '', '', '', at",
     "sign_in_challenges": "INSERT INTO sign_in_challenges (id, user_id, purpose, token_hash, created_at, expires_at)"
