@@ -5,6 +5,7 @@ import classes from './RoomNav.module.css';
 const ROOMS = [
   { to: '/app', room: 'overview', exact: true },
   { to: '/app/usage', room: 'usage', exact: false },
+  { to: '/app/live', room: 'live', exact: true },
   { to: '/app/plans', room: 'plans', exact: false },
   { to: '/app/limits', room: 'limits', exact: false },
   { to: '/app/settings', room: 'settings', exact: false },

@@ -11,6 +11,7 @@ import { ResetPage } from '../auth/ResetPage';
 import { SignupPage } from '../auth/SignupPage';
 import { VerifyEmailPage } from '../auth/VerifyEmailPage';
 import { LimitsPage } from '../limits/LimitsPage';
+import { LivePage } from '../live/LivePage';
 import { OverviewPage } from '../overview/OverviewPage';
 import { PlansPage } from '../plans/PlansPage';
 import { PricingPage } from '../plans/PricingPage';
@@ -158,6 +159,8 @@ const meterRoute = createRoute({
   },
 });
 
+const liveRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/live', component: LivePage });
+
 const plansRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/plans', component: PlansPage });
 
 const limitsRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/limits', component: LimitsPage });
@@ -206,6 +209,7 @@ const routeTree = rootRoute.addChildren([
     overviewRoute,
     usageRoute,
     meterRoute,
+    liveRoute,
     plansRoute,
     limitsRoute,
     settingsRoute.addChildren([settingsStartRoute, profileRoute, securityRoute, preferencesRoute]),

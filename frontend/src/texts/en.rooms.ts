@@ -4,6 +4,7 @@ export const roomTexts = {
     label: 'Rooms',
     overview: 'Overview',
     usage: 'Usage',
+    live: 'Live',
     plans: 'Plans',
     limits: 'Limits',
     settings: 'Settings',

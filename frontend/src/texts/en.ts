@@ -1,3 +1,4 @@
+import { liveTexts } from './en.live';
 import { roomTexts } from './en.rooms';
 import { signInTexts } from './en.signIn';
 import { usageTexts } from './en.usage';
@@ -138,6 +139,8 @@ export const en = {
   ...roomTexts,
 
   ...usageTexts,
+
+  ...liveTexts,
 
   overview: { heading: 'Overview' },
 

@@ -1,0 +1,53 @@
+import { texts } from '../texts';
+import { formatCount } from '../texts/format';
+import { formatAmount } from '../usage/amount';
+import { meterName } from '../usage/meterText';
+import { keyName } from '../usage/seriesRows';
+import type { DenialRow, LiveRow, UsageRow } from './rows';
+
+export interface RowText {
+  readonly what: string;
+  /** Who, how and how often, as far as it is known. */
+  readonly details: string;
+  readonly amount: string;
+}
+
+/** The unit of a meter, as far as it is known; whatever else is counted one by one. */
+export type UnitOf = (meter: string | null) => string;
+
+/** One line of the live view in words. */
+export function rowText(row: LiveRow, unitOf: UnitOf): RowText {
+  return row.kind === 'usage' ? usageText(row, unitOf) : denialText(row, unitOf);
+}
+
+function usageText(row: UsageRow, unitOf: UnitOf): RowText {
+  const words = texts.live;
+  const amount = formatAmount(row.amount, unitOf(row.meter));
+  const details = [
+    row.source === 'journal' ? words.soFar : (words.source[row.source] ?? row.source),
+    ...(row.counted ? [] : [words.uncounted]),
+    ...(row.key_id === null ? [] : [words.byKey(keyName(row.key_id))]),
+  ];
+  return { what: meterName(row.meter), details: details.join(' · '), amount: row.amount > 0 ? `+${amount}` : amount };
+}
+
+function denialText(row: DenialRow, unitOf: UnitOf): RowText {
+  const words = texts.live;
+  const unit = unitOf(row.meter);
+  const heading = texts.refusal.heading[row.code] ?? texts.refusal.heading.other;
+  const what = heading === undefined ? row.code : heading(row.meter === null ? '' : meterName(row.meter));
+  const isKnown = row.used !== null && row.limit !== null;
+  const details = [
+    ...(isKnown ? [words.usedOf(formatAmount(row.used, unit), formatAmount(row.limit, unit))] : []),
+    ...(row.count > 1 ? [words.times(formatCount(row.count))] : []),
+    `${row.method} ${row.path}`,
+    ...(row.key_id === null ? [] : [words.byKey(keyName(row.key_id))]),
+    words.request(row.request_id),
+  ];
+  const isAmount = row.meter !== null && row.requested !== null;
+  return {
+    what: words.refusal(what),
+    details: details.join(' · '),
+    amount: isAmount ? words.asked(formatAmount(row.requested, unit)) : '',
+  };
+}

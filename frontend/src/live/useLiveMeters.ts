@@ -1,0 +1,28 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { usageQuery } from '../api/queries';
+import type { UsageAnswer } from '../api/types';
+import { metersOf, type MetersSnapshot } from './rows';
+import { useLiveStream, type LiveStream } from './useLiveStream';
+
+/** Usage as it was loaded, with newer numbers; what these do not say stays as it is. */
+export function withMeters(usage: UsageAnswer, snapshot: MetersSnapshot): UsageAnswer {
+  const newer = new Map(snapshot.meters.map((meter) => [meter.meter, meter]));
+  const meters = usage.meters.map((meter) => {
+    const found = newer.get(meter.meter);
+    if (found === undefined || Date.parse(meter.as_of) > Date.parse(snapshot.as_of)) return meter;
+    const { used, held, limit, remaining } = found;
+    return { ...meter, used, held, limit, remaining, as_of: snapshot.as_of };
+  });
+  return { ...usage, meters };
+}
+
+/** Keeps the usage that is shown as it is now, while the page is there. */
+export function useLiveMeters(): LiveStream {
+  const queryClient = useQueryClient();
+  return useLiveStream((events) => {
+    const snapshot = metersOf(events);
+    if (snapshot !== null) {
+      queryClient.setQueryData(usageQuery.queryKey, (usage) => usage && withMeters(usage, snapshot));
+    }
+  });
+}
