@@ -85,7 +85,7 @@ describe('the live view', () => {
   });
 
   it('says why it is refused, and does not ask again', async () => {
-    network({ ...answers, [LIVE]: () => problem(403, 'role_missing', 'Your role may not.') });
+    const calls = network({ ...answers, [LIVE]: () => problem(403, 'role_missing', 'Your role may not.') });
     open('/app/live', 'signed-in');
     expect(await screen.findByText('The live view could not be opened')).toBeTruthy();
     expect(screen.queryByRole('button', { name: 'Pause' })).toBeNull();
