@@ -168,6 +168,7 @@ class Allowances:
         self.journal = journal
         self.lease_until = 0
         self.pools: dict[CounterKey, Pool] = {}
+        self._of_account: dict[UUID, dict[CounterKey, Pool]] = {}
         self._wanting: dict[CounterKey, Pool] = {}
         self._dirty: list[Lot] = []
         self._closed: list[tuple[Lot, int, int]] = []
@@ -181,6 +182,7 @@ class Allowances:
         pool = self.pools.get(key)
         if pool is None:
             pool = self.pools[key] = Pool(entitlements, meter, window)
+            self._of_account.setdefault(key[0], {})[key] = pool
         elif pool.is_older_than(entitlements):
             self._give_back(pool)  # it was granted under the former terms
             pool.under(entitlements)
@@ -249,7 +251,7 @@ class Allowances:
         self.give_back(list(self.pools.values()))
 
     def of_account(self, account_id: UUID) -> list[Pool]:
-        return [pool for pool in self.pools.values() if pool.key[0] == account_id]
+        return list(self._of_account.get(account_id, {}).values())
 
     def take_batch(self, now: int) -> Batch:
         """All that is to be settled now: every spend, and what was given back or lies idle."""
@@ -277,7 +279,7 @@ class Allowances:
         """Forgets everything: what was held is held no more."""
         for pool in self.pools.values():
             pool.left = 0
-        self.pools, self._wanting, self._returns = {}, {}, {}
+        self.pools, self._of_account, self._wanting, self._returns = {}, {}, {}, {}
         self._dirty, self._closed = [], []
         self.lease_until = 0
 
@@ -286,9 +288,16 @@ class Allowances:
             pool.spent_when_seen, pool.quiet_since = pool.spent, now
         elif now - pool.quiet_since > FORGOTTEN:
             self._give_back(pool)
-            del self.pools[pool.key]
+            self._forget(pool.key)
         elif now - pool.quiet_since > IDLE:
             self._give_back(pool)
+
+    def _forget(self, key: CounterKey) -> None:
+        del self.pools[key]
+        of_account = self._of_account[key[0]]
+        del of_account[key]
+        if not of_account:
+            del self._of_account[key[0]]
 
     def _give_back(self, pool: Pool) -> None:
         if pool.left:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Token
 from datetime import datetime
 
@@ -39,11 +39,15 @@ class InternalError(PlatformError):
 
 
 class Answer:
-    """`passage` is of a metered request that was let through from memory, `halt` of one that was stopped there."""
+    """`passage` is of a metered request that was let through from memory, `halt` of one that was stopped there.
+
+    `give_back` is how what it has spent comes back if it fails.
+    """
 
     rated: Rated | None = None
     passage: Passage | None = None
     halt: Halt | None = None
+    give_back: Callable[[], object] | None = None
     status: int | None = None
     is_complete = False
 

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -72,11 +73,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A decision, with what is needed to put a refusal in words."""
+    """A decision, with what is needed to put a refusal in words; and how a spend is given back, where it can be."""
 
     decision: Decision
     entitlements: Entitlements
     ask: Ask
+    give_back: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Engine:
                 counter = counters.get((meter, wish.cost.window.start)) or Counter(meter, wish.cost.window)
                 return Outcome(granted(entitlements, wish.cost, counter, used=0, held=0), entitlements, wish)
 
-        await self.settled(caller, meter)
+        await self.settled(caller.account_id, meter)
         return await self.persist(caller, attempt)
 
     async def consume(
@@ -134,7 +136,8 @@ class Engine:
         async def attempt(known: Entitlements | None) -> Outcome | Repeated:
             entitlements = known or await self.fresh_entitlements(caller)
             wish = ask(entitlements, meter=meter, amount=amount)
-            answer = await self._group.spend(Wish(entitlements, wish, caller.by, identity, caller.now))
+            asked = Wish(entitlements, wish, caller.by, identity, caller.now)
+            answer = await self._group.spend(asked)
             if isinstance(answer, Refusal):
                 async with self.database.read(caller.account_id) as session:
                     found = Refused("quota_exceeded", wish.cost, answer.counter)
@@ -143,10 +146,23 @@ class Engine:
                 return repeated(identity, answer)
             if isinstance(answer, Changed):
                 raise Stale
-            return Outcome(answer, entitlements, wish)
+            return Outcome(answer, entitlements, wish, partial(self.give_back, asked))
 
-        await self.settled(caller, meter)
+        await self.settled(caller.account_id, meter)
         return await self.persist(caller, attempt)
+
+    async def draw(self, wish: Wish) -> Decision | None:
+        """A spend on terms that are known: durable when this returns, or None where it does not fit or they changed.
+
+        Raises as `consume`.
+        """
+        await self.settled(wish.entitlements.account.id, wish.ask.cost.meter)
+        answer = await self._group.spend(wish)
+        return answer if isinstance(answer, Decision) else None
+
+    def give_back(self, wish: Wish) -> None:
+        """Takes a spend back whose call has failed, as soon as it can; nobody waits for it."""
+        self._group.give_back(wish)
 
     async def spend(self, caller: Caller, *, meter: str, amount: int) -> Outcome:
         """As `consume`, without an identity."""
@@ -226,10 +242,10 @@ class Engine:
         if can_be_out and self._treasury is not None and self._treasury.recalls.may_help(key):
             raise UnitsAreOut(key)
 
-    async def settled(self, caller: Caller, meter: str) -> None:
+    async def settled(self, account_id: AccountId, meter: str) -> None:
         """What this process has spent of a meter from memory is in the database. Raises Unavailable."""
         if self._treasury is not None:
-            await self._treasury.settle_account(caller.account_id, meter)
+            await self._treasury.settle_account(account_id, meter)
 
     async def lock(
         self, session: AccountSession, entitlements: Entitlements, wish: Ask

@@ -8,7 +8,7 @@ see it. What the long way has read is remembered for the next request.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
 
 from feature_platform.core.decision import Decision, remaining_of
 from feature_platform.core.gcra import RateLimit, Verdict
@@ -17,14 +17,15 @@ from backend.auth.principal import Principal
 from backend.enforcement.allowances import BELIEVED, Lot, Pool
 from backend.enforcement.decide import Refused, ask, refused
 from backend.enforcement.engine import Caller, Engine, Outcome
+from backend.enforcement.group import Wish
 from backend.enforcement.incoming import MAX_HEADER_BYTES, own_or_new
 from backend.enforcement.journal import boot_nanoseconds
-from backend.enforcement.passes import Pass, Passes, pass_name
+from backend.enforcement.passes import Pass, Passes, Strict, pass_name
 from backend.enforcement.treasury import Treasury
 from backend.ratelimit.model import Bucket, RateVerdict, rate_verdict
 from backend.ratelimit.store import RateStore
 from backend.subscription.entitlements import Entitlements
-from backend.usage.model import Source
+from backend.usage.model import Counter, Source
 
 # How often an allowance is asked for before the spend is decided where all processes see it.
 _ATTEMPTS = 2
@@ -49,7 +50,7 @@ class Passage:
 
     __slots__ = ("found", "lot", "metering", "request_id", "seconds", "verdict")
 
-    def __init__(self, found: Pass, lot: Lot, metering: Metering, verdict: Verdict, seconds: int) -> None:
+    def __init__(self, found: Pass, lot: "Lot | Drawn", metering: Metering, verdict: Verdict, seconds: int) -> None:
         self.found = found
         self.lot = lot
         self.metering = metering
@@ -71,11 +72,40 @@ class Passage:
         return self.found.rate
 
 
-class Halt(NamedTuple):
-    """Who calls is known, and perhaps what the rate limit says; the rest is to be found out the long way."""
+class Drawn:
+    """What a strict spend left, for whoever shows it: what a lot and its pool are of a spend from memory."""
 
-    found: Pass
-    verdict: Verdict | None
+    __slots__ = ("counter", "free", "left", "limit", "window_ends_at", "wish")
+
+    def __init__(self, wish: Wish, decision: Decision, window_ends_at: int | None) -> None:
+        limit, used, held, remaining = decision.limit, decision.used, decision.held, decision.remaining
+        forfeited = 0 if limit is None or remaining is None else max(0, limit - used - held - remaining)
+        self.wish = wish
+        self.counter = Counter(decision.meter, wish.ask.cost.window, used, held, forfeited)
+        self.limit, self.free, self.left = limit, remaining, 0
+        self.window_ends_at = window_ends_at
+
+    @property
+    def pool(self) -> "Drawn":
+        return self
+
+    def shown(self) -> Counter:
+        return self.counter
+
+
+class Halt:
+    """Who calls is known, and perhaps what the rate limit says; the rest is to be found out the long way.
+
+    `strict`: what is needed to ask for the spend at once, where it is to be durable before the answer.
+    """
+
+    __slots__ = ("found", "request_id", "strict", "verdict")
+
+    def __init__(self, found: Pass, verdict: Verdict | None, strict: Strict | None = None) -> None:
+        self.found = found
+        self.verdict = verdict
+        self.strict = strict
+        self.request_id = b""
 
 
 class Gate:
@@ -111,7 +141,7 @@ class Gate:
         if authorization is None or size > MAX_HEADER_BYTES:
             return None
         found = self.quick(pass_name(authorization, account), metering, now, int(now.timestamp()))
-        if isinstance(found, Passage):
+        if found is not None:
             found.request_id = own_or_new(given)
         return found
 
@@ -135,7 +165,8 @@ class Gate:
             or allowances is None
             or not allowances.spend(lot, metering.amount, at, seconds // 60)
         ):
-            return Halt(found, verdict)
+            can_draw = lot is None and verdict.allowed
+            return Halt(found, verdict, found.strict.get((metering.name, metering.amount)) if can_draw else None)
         return Passage(found, lot, metering, verdict, seconds)
 
     async def verdict(self, halt: Halt) -> RateVerdict:
@@ -145,11 +176,32 @@ class Gate:
             return await self._rates.take(found.bucket, found.rate)
         return rate_verdict(found.rate, halt.verdict)
 
+    async def draw(self, halt: Halt, strict: Strict, metering: Metering, now: datetime) -> Passage | None:
+        """A spend that is durable when this returns; spends that wait at the same time share a transaction.
+
+        None: nothing was spent. Raises OutcomeUnknown, and what the driver raises where the database does not answer.
+        """
+        assert halt.verdict is not None
+        wish = Wish(strict.entitlements, strict.ask, strict.by, None, now)
+        decision = await self.engine.draw(wish)
+        if decision is None:
+            return None
+        drawn = Drawn(wish, decision, strict.window_ends_at)
+        passage = Passage(halt.found, drawn, metering, halt.verdict, int(now.timestamp()))
+        passage.request_id = halt.request_id
+        return passage
+
     def take_back(self, passage: Passage) -> None:
         """The call failed: it costs nothing. Recorded like the spend; counted where that was counted."""
+        if isinstance(passage.lot, Drawn):
+            self.engine.give_back(passage.lot.wish)
+        else:
+            self._take_back(passage.lot, passage.metering.amount, passage.seconds)
+
+    def _take_back(self, lot: Lot, amount: int, seconds: int) -> None:
         allowances = self._treasury.allowances
         if allowances is not None:
-            allowances.take_back(passage.lot, passage.metering.amount, boot_nanoseconds(), passage.seconds // 60)
+            allowances.take_back(lot, amount, boot_nanoseconds(), seconds // 60)
 
     def remember(
         self,
@@ -172,6 +224,14 @@ class Gate:
         """The long way: from an allowance that is fetched now, or in a transaction shared with others'."""
         wish = ask(entitlements, meter=metering.meter, amount=metering.amount)
         if wish.meter.durability != "allowance":
+            if known_as is not None:
+                ends_at = wish.cost.window.end
+                known_as.strict[metering.name, metering.amount] = Strict(
+                    entitlements,
+                    wish,
+                    caller.by,
+                    None if ends_at is None else int((ends_at - entitlements.account.clock_offset).timestamp()),
+                )
             return await self.engine.spend(caller, meter=metering.meter, amount=metering.amount)
         allowances = self._treasury.allowances
         for _ in range(_ATTEMPTS):
@@ -183,7 +243,8 @@ class Gate:
                 known_as.lots[metering.name] = lot
             at = boot_nanoseconds()
             if allowances.spend(lot, metering.amount, at, int(caller.now.timestamp()) // 60):
-                return Outcome(shown(pool, entitlements), entitlements, wish)
+                give_back = partial(self._take_back, lot, metering.amount, int(caller.now.timestamp()))
+                return Outcome(shown(pool, entitlements), entitlements, wish, give_back)
             if at < pool.exhausted_until and pool.version == entitlements.account.version:
                 found = Refused("quota_exceeded", wish.cost, pool.counter)
                 decision = refused(entitlements, wish, found, upgrade_url=self.engine.upgrade_url)
@@ -199,7 +260,7 @@ class Gate:
         return outcome
 
 
-def shown(pool: Pool, entitlements: Entitlements) -> Decision:
+def shown(pool: Pool | Drawn, entitlements: Entitlements) -> Decision:
     """A spend from memory, in words."""
     counter = pool.shown()
     return Decision(

@@ -12,6 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
+import structlog
 from feature_platform.core.decision import Decision
 
 from backend.core.errors import Unavailable
@@ -27,6 +28,9 @@ from backend.usage.model import Counter, FirstResult, Identity, Source, Window
 MOST_IN_A_BATCH = 512
 # A batch is decided and written anew when identities turn out to be taken; more often than this it is not.
 _MOST_ROUNDS = 4
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Wish:
     by: Source
     identity: Identity | None
     now: datetime
+    corrects: UUID | None = None
+    """The spend that this one takes back, whatever has changed since."""
     answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     event_id: UUID = field(default_factory=uuid7)
 
@@ -83,6 +89,15 @@ class GroupCommit:
         """
         self._batches.add(wish)
         return await wish.answer
+
+    def give_back(self, wish: Wish) -> None:
+        """Takes back what was spent for a call that has failed since; logged where that cannot be done."""
+        cost = replace(wish.ask.cost, amount=-wish.ask.amount)
+        back = Wish(
+            wish.entitlements, replace(wish.ask, costs=(cost,)), wish.by, None, wish.now, corrects=wish.event_id
+        )
+        back.answer.add_done_callback(_tell)
+        self._batches.add(back)
 
     async def close(self) -> None:
         """Lets the batch under way end."""
@@ -131,7 +146,7 @@ class _Decided:
             account = wish.entitlements.account
             if first is not None:
                 self.others.append((wish, first))
-            elif locked.versions.get(account.id) != account.version:
+            elif wish.corrects is None and locked.versions.get(account.id) != account.version:
                 self.others.append((wish, Changed()))
             elif not wish.ask.cost.fits(running[wish.key]):
                 self.others.append((wish, Refusal(running[wish.key])))
@@ -169,8 +184,10 @@ def _item(wish: Wish, applied: int, decision: Decision) -> Item:
         by=wish.by,
         identity=wish.identity,
         result=decision.to_json() if wish.identity else None,
-        occurred_at=wish.entitlements.now,
+        occurred_at=wish.now + wish.entitlements.account.clock_offset,
         now=wish.now,
+        source="consume" if wish.corrects is None else "retraction",
+        corrects=wish.corrects,
     )
 
 
@@ -202,6 +219,11 @@ def _settle_twins(twins: list[tuple[Wish, Wish]]) -> list[Wish]:
         else:
             again.append(wish)
     return again
+
+
+def _tell(back: "asyncio.Future[Answer]") -> None:
+    if not back.cancelled() and (error := back.exception()) is not None:
+        log.error("the spend of a failed call was not given back", exc_info=error)
 
 
 def _translated(error: BaseException) -> BaseException:

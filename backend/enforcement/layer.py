@@ -6,6 +6,7 @@ answer ended, and takes the spend of a failed call back.
 """
 
 from collections.abc import Awaitable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, cal
 from backend.enforcement.headers import Rated, passage_decision
 from backend.enforcement.incoming import MAX_HEADER_BYTES, Incoming, text_of
 from backend.enforcement.journal import boot_nanoseconds
-from backend.enforcement.passes import pass_name
+from backend.enforcement.passes import Strict, pass_name
 from backend.enforcement.witness import Witness
 
 _REFUSED_BY_CREDENTIAL = 401
@@ -85,12 +86,26 @@ class EnforcementLayer:
                 answer.passage = found
                 await self._guard(answer, self._app(self._told(scope, answer, found), receive, answer.send))
                 return
+            if found is not None and found.strict is not None:
+                answer = Answer(scope, send, found.request_id.decode(), now=now, errors_url=self._errors_url)
+                answer.halt = found
+                await self._guard(answer, self._draw(scope, receive, answer, found.strict, metering))
+                return
         incoming = Incoming(scope["headers"])
         answer = Answer(scope, send, incoming.request_id, now=now, errors_url=self._errors_url)
         answer.halt = found
         await self._guard(answer, self._take(scope, receive, answer, incoming, metering))
         if answer.status == _REFUSED_BY_CREDENTIAL and FREE not in scope:
             await self._admission.note_refusal(client_of(scope, incoming, self._settings))
+
+    async def _draw(self, scope: Scope, receive: Receive, answer: Answer, strict: Strict, metering: Metering) -> None:
+        """A known caller whose spend is durable before the call runs; what cannot be had so, the long way explains."""
+        assert answer.halt is not None
+        answer.passage = await self._gate.draw(answer.halt, strict, metering, answer.now)
+        if answer.passage is None:
+            await self._take(scope, receive, answer, Incoming(scope["headers"]), metering)
+        else:
+            await self._app(self._told(scope, answer, answer.passage), receive, answer.send)
 
     async def _guard(self, answer: Answer, answering: Awaitable[None]) -> None:
         """However it ends, the caller has an answer, and a call that was not served has cost nothing."""
@@ -101,10 +116,12 @@ class EnforcementLayer:
             await answer.refuse(error)
         except Exception as error:  # the last resort
             await self._fail(answer, error)
-        if answer.passage is not None:
-            status = answer.status or _SERVER_ERROR
-            if status >= _SERVER_ERROR or status in _BAD_INPUT:
+        status = answer.status or _SERVER_ERROR
+        if status >= _SERVER_ERROR or status in _BAD_INPUT:
+            if answer.passage is not None:
                 self._gate.take_back(answer.passage)
+            elif answer.give_back is not None:
+                answer.give_back()
         answer.log()
         answer.unbind(token)
 
@@ -151,7 +168,7 @@ class EnforcementLayer:
             return
         asked_at = boot_nanoseconds()
         try:
-            admitted = await self._halted(answer.halt) or await self._admission.admit(
+            admitted = await self._halted(answer.halt, answer.now) or await self._admission.admit(
                 text_of(incoming.authorization),
                 account=text_of(incoming.account) or None,
                 address=address,
@@ -171,11 +188,11 @@ class EnforcementLayer:
         if metering is not None:
             await self._pay(state, answer, incoming, admitted, metering, asked_at)
 
-    async def _halted(self, halt: Halt | None) -> Admitted | None:
+    async def _halted(self, halt: Halt | None, now: datetime) -> Admitted | None:
         """What is known already of a call that was stopped on the quick way. Raises TooMany."""
         if halt is None:
             return None
-        entitlements, verdict = halt.found.seat.entitlements, await self._gate.verdict(halt)
+        entitlements, verdict = halt.found.seat.entitlements.seen_at(now), await self._gate.verdict(halt)
         rated = Rated("api", verdict)
         if not verdict.allowed:
             raise too_many(rated, entitlements, halt.found.principal)
@@ -206,7 +223,8 @@ class EnforcementLayer:
                 asked_at=asked_at,
             )
         caller = caller_of(principal, entitlements, answer.now)
-        decision = desk.settle(await self._gate.spend(caller, entitlements, metering, known_as=known))
+        outcome = await self._gate.spend(caller, entitlements, metering, known_as=known)
+        decision, answer.give_back = desk.settle(outcome), outcome.give_back
         state["spent"] = lambda: to_json(decision)
 
     async def _fail(self, answer: Answer, error: Exception) -> None:

@@ -17,10 +17,12 @@ from backend.catalog.repository import StateKey
 from backend.catalog.service import Catalogs
 from backend.core.ids import AccountId
 from backend.enforcement.allowances import Lot
+from backend.enforcement.decide import Ask
 from backend.enforcement.journal import boot_nanoseconds
 from backend.ratelimit.model import Bucket
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.lifecycle import next_due_at
+from backend.usage.model import Source
 
 # Nanoseconds for which a confirmation counts, from before it was asked for.
 FRESH = 900_000_000
@@ -45,6 +47,16 @@ class Wording(NamedTuple):
     has_end: bool
 
 
+class Strict(NamedTuple):
+    """What a strict spend of a pass is decided by; its account's version says whether that is still so."""
+
+    entitlements: Entitlements
+    ask: Ask
+    by: Source
+    window_ends_at: int | None
+    """In seconds since 1970 by the clock of the system."""
+
+
 class Seat:
     """An account as this process knows it. Moments are nanoseconds of the boot clock."""
 
@@ -61,7 +73,7 @@ class Seat:
 class Pass:
     """A credential as this process knows it, with what its hot path needs."""
 
-    __slots__ = ("bucket", "good_until", "lots", "names", "principal", "rate", "rate_key", "seat", "wordings")
+    __slots__ = ("bucket", "good_until", "lots", "names", "principal", "rate", "rate_key", "seat", "strict", "wordings")
 
     def __init__(self, principal: Principal, seat: Seat, bucket: Bucket, rate: RateLimit, good_until: datetime) -> None:
         self.principal = principal
@@ -73,6 +85,8 @@ class Pass:
         """By the clock of the system: when the credential ends, or the account's plan, period or day."""
         self.lots: dict[str, Lot] = {}
         """By the name of the metering, whose feature the account has."""
+        self.strict: dict[tuple[str, int], Strict] = {}
+        """The same of meters whose spends are durable before they are answered, by metering and amount."""
         self.wordings: dict[str, Wording] = {}
         self.names = b""
         """Who it is, for an application behind a proxy: header fields, put here by who tells it."""

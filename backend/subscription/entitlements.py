@@ -1,6 +1,7 @@
 """What an account may do now: its plan's terms, its period, its limits."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from backend.db.session import ReadSession
 from backend.subscription import lifecycle
 from backend.subscription.lifecycle import SubscriptionFacts
 from backend.subscription.periods import Interval, day_window, period_window
-from backend.subscription.repository import AccountRow, SubscriptionRow, load_state
+from backend.subscription.repository import AccountRow, State, SubscriptionRow, load_state, load_states
 from backend.usage.model import LEVEL, Scope, Window
 
 MONTH = Interval("month")
@@ -36,6 +37,10 @@ class Entitlements:
     subscription: SubscriptionRow | None
     facts: SubscriptionFacts | None
     period: Window
+
+    def seen_at(self, now: datetime) -> "Entitlements":
+        """The same, looked at at another moment of the system's clock before anything of it ends."""
+        return replace(self, now=now + self.account.clock_offset)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -87,10 +92,23 @@ async def resolve(
 ) -> Entitlements | None:
     """Entitlements at `now` (the system's clock; a test-mode account adds its offset). None: no such account."""
     state = await load_state(session, account_id=account_id)
-    if state is None:
-        return None
-    account, subscription = state
+    return None if state is None else await _entitle(session, state, catalogs, now)
+
+
+async def resolve_many(
+    session: ReadSession, *, account_ids: Sequence[AccountId], catalogs: Catalogs, now: datetime
+) -> dict[AccountId, Entitlements]:
+    """The same of many accounts, read at once; those that do not exist are missing."""
+    states = await load_states(session, account_ids=account_ids)
     catalog = await catalogs.current(session)
+    return {account_id: await _entitle(session, state, catalogs, now, catalog) for account_id, state in states.items()}
+
+
+async def _entitle(
+    session: ReadSession, state: State, catalogs: Catalogs, now: datetime, catalog: Catalog | None = None
+) -> Entitlements:
+    account, subscription = state
+    catalog = catalog or await catalogs.current(session)
     its_now = now + account.clock_offset
     facts = lifecycle.at(subscription.facts, its_now) if subscription else None
     if subscription is None or facts is None or facts.status not in lifecycle.GRANTS_PLAN:

@@ -144,9 +144,11 @@ async def test_a_thousand_at_once_of_one_id_are_one_event(
 ) -> None:
     async def insist(number: int) -> httpx.Response:
         """A busy server may ask to come again; whether it has counted is then not known, so the same is sent again."""
-        while (answer := await report(client, host, event(who, "same"), event(who, f"n{number}"))).status_code == 503:
+        while True:
+            answer = await report(client, host, event(who, "same"), event(who, f"n{number}"))
+            if answer.status_code != 503:
+                return answer
             await asyncio.sleep(float(answer.headers["retry-after"]))
-        return answer
 
     answers = await asyncio.gather(*(insist(number) for number in range(1_000)))
     found = [{id_: status for id_, status, _ in statuses(answer)} for answer in answers]
