@@ -1,15 +1,17 @@
 """For which account a caller may act."""
 
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 from backend.auth.errors import AccountUnknown, ScopeMissing
 from backend.auth.principal import Principal
 from backend.auth.service.host_accounts import ensure_account, is_external_id
-from backend.core.errors import InvalidInput
+from backend.core.errors import InvalidInput, PlatformError
 from backend.core.ids import AccountId
 from backend.db.session import Database
-from backend.subscription.repository import account_by_external_id
+from backend.subscription.repository import accounts_by_external_ids
 
 USAGE_READ, USAGE_WRITE, ACCOUNTS_CREATE = "usage:read", "usage:write", "accounts:create"
 _OPERATOR = "superadmin"
@@ -32,12 +34,38 @@ async def acting_account(
     accounts; an operator may name one; everybody else acts for their own, in their role there, and another one is as
     unknown as one that does not exist. Raises ScopeMissing, RoleMissing, AccountUnknown, InvalidInput.
     """
-    ensure_may(principal, scope)
+    found = (await acting_accounts(database, principal, named=[named], scope=scope, now=now))[named]
+    if isinstance(found, PlatformError):
+        raise found
+    return found
+
+
+async def acting_accounts(
+    database: Database, principal: Principal, *, named: Iterable[str | None], scope: str, now: datetime
+) -> dict[str | None, AccountId | PlatformError]:
+    """The same of many names, read at once: of each the account, or what would be raised of it alone."""
+    names = set(named)
+    try:
+        ensure_may(principal, scope)
+    except PlatformError as error:
+        return dict.fromkeys(names, error)
+    known = await _find_all(database, [name for name in names if name is not None])
+    accounts: dict[str | None, AccountId | PlatformError] = {}
+    for name in names:
+        try:
+            accounts[name] = await _acting(database, principal, name, known.get(name or ""), now)
+        except PlatformError as error:
+            accounts[name] = error
+    return accounts
+
+
+async def _acting(
+    database: Database, principal: Principal, named: str | None, found: AccountId | None, now: datetime
+) -> AccountId:
     if named is None:
         if principal.account_id is None:
             raise InvalidInput("account_id: a service key names the account it acts for.")
         return principal.account_id
-    found = await _find(database, named)
     if found is None and principal.kind == "service_key" and ACCOUNTS_CREATE in principal.scopes:
         found = await _create(database, named, now)
     is_free = principal.kind == "service_key" or _OPERATOR in principal.roles
@@ -63,14 +91,21 @@ async def _create(database: Database, named: str, now: datetime) -> AccountId | 
         return None
     async with database.system() as session:
         await ensure_account(session, external_id=external_id, now=now)
-    return await _find(database, named)
+    return (await _find_all(database, [named])).get(named)
 
 
-async def _find(database: Database, named: str) -> AccountId | None:
-    if named.startswith(_EXTERNAL):
+async def _find_all(database: Database, names: Sequence[str]) -> dict[str, AccountId]:
+    """Those names that are ids, and the external ones that are there."""
+    found = {}
+    external = [name.removeprefix(_EXTERNAL) for name in names if name.startswith(_EXTERNAL)]
+    if external:
         async with database.read() as session:
-            return await account_by_external_id(session, external_id=named.removeprefix(_EXTERNAL))
-    try:
-        return AccountId(UUID(named))
-    except ValueError:
-        return None
+            known = await accounts_by_external_ids(
+                session, external_ids=[id_ for id_ in external if is_external_id(id_)]
+            )
+        found = {f"{_EXTERNAL}{external_id}": account_id for external_id, account_id in known.items()}
+    for name in names:
+        if not name.startswith(_EXTERNAL):
+            with suppress(ValueError):
+                found[name] = AccountId(UUID(name))
+    return found

@@ -7,7 +7,7 @@ into the window in which it took place as long as that one's period is open; aft
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -22,11 +22,11 @@ from backend.core.errors import InvalidInput, PlatformError, Unavailable
 from backend.core.ids import AccountId, uuid7
 from backend.db.batches import Batches
 from backend.db.session import Database, is_driver_unavailable
-from backend.enforcement.acting import USAGE_WRITE, acting_account
+from backend.enforcement.acting import USAGE_WRITE, acting_accounts
 from backend.enforcement.batch_writer import BatchWriter
 from backend.enforcement.decide import find_meter
 from backend.enforcement.journal import boot_nanoseconds
-from backend.subscription.entitlements import Entitlements, resolve
+from backend.subscription.entitlements import Entitlements, resolve_many
 from backend.subscription.periods import day_window
 from backend.usage.batch import CounterOf, Item, Locked
 from backend.usage.errors import IdempotencyConflict, TimestampTooNew, TimestampTooOld
@@ -102,10 +102,10 @@ class Ingest:
         """
         taken: dict[int, Taken] = {}
         names = {fact.account for fact in facts}
-        accounts = {name: await self._account(name, principal, now) for name in names}
+        accounts = await acting_accounts(self._database, principal, named=names, scope=USAGE_WRITE, now=now)
         by = Source(key_id=principal.key_id, subject=_subject(principal))
         for attempt in range(_MOST_ROUNDS):
-            terms = {name: await self._terms(accounts[name], now, is_fresh=attempt > 0) for name in names}
+            terms = await self._terms({name: accounts[name] for name in names}, now, is_fresh=attempt > 0)
             pending = []
             for position, fact in enumerate(facts):
                 if position not in taken:
@@ -123,19 +123,17 @@ class Ingest:
             names = {fact.account for position, fact in enumerate(facts) if position not in taken}
         raise Unavailable("The accounts change too often; repeat the request.", headers={"Retry-After": "1"})
 
-    async def _account(self, name: str | None, principal: Principal, now: datetime) -> AccountId | PlatformError:
-        try:
-            return await acting_account(self._database, principal, named=name, scope=USAGE_WRITE, now=now)
-        except PlatformError as error:
-            return error
-
     async def _terms(
-        self, account: AccountId | PlatformError, now: datetime, *, is_fresh: bool
-    ) -> Entitlements | PlatformError:
-        if isinstance(account, PlatformError):
-            return account
-        found = await self._entitlements(account, now, is_fresh=is_fresh)
-        return found or AccountUnknown("No account of yours has this id.")
+        self, accounts: Mapping[str | None, AccountId | PlatformError], now: datetime, *, is_fresh: bool
+    ) -> dict[str | None, Entitlements | PlatformError]:
+        """Of each name what its account may do, or why nothing."""
+        wanted = {account for account in accounts.values() if not isinstance(account, PlatformError)}
+        found = await self._entitlements(wanted, now, is_fresh=is_fresh)
+        unknown = AccountUnknown("No account of yours has this id.")
+        return {
+            name: account if isinstance(account, PlatformError) else found.get(account, unknown)
+            for name, account in accounts.items()
+        }
 
     async def _prepare(
         self, position: int, fact: Fact, terms: Entitlements | PlatformError, by: Source, now: datetime
@@ -149,7 +147,8 @@ class Ingest:
         occurred_at = _moment(fact, its_now)
         at_its_time = terms
         if terms.period.end is not None and occurred_at >= terms.period.end:  # up to five minutes ahead
-            at_its_time = await self._read(account.id, occurred_at - account.clock_offset) or terms
+            ahead = await self._read({account.id}, occurred_at - account.clock_offset)
+            at_its_time = ahead.get(account.id, terms)
         return _Pending(
             position=position,
             fact=fact,
@@ -162,23 +161,32 @@ class Ingest:
             now=now,
         )
 
-    async def _entitlements(self, account_id: AccountId, now: datetime, *, is_fresh: bool) -> Entitlements | None:
-        """As they are, or were a second ago: whoever counts on them checks the account's version."""
-        known = self._known.get(account_id)
-        at = boot_nanoseconds()
-        if known is not None and not is_fresh and at < known[1] and _is_in_force(known[0], now):
-            return known[0]
-        found = await self._read(account_id, now)
-        self._known.pop(account_id, None)
-        if found is not None:
-            self._known[account_id] = (found, at + _KNOWN_NANOSECONDS)
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
-        return found
+    async def _entitlements(
+        self, account_ids: Set[AccountId], now: datetime, *, is_fresh: bool
+    ) -> dict[AccountId, Entitlements]:
+        """As they are, or were a second ago: whoever counts on them checks the account's version. What is not known
+        is read at once, in one transaction."""
+        at, found = boot_nanoseconds(), {}
+        for account_id in account_ids:
+            known = self._known.get(account_id)
+            if known is not None and not is_fresh and at < known[1] and _is_in_force(known[0], now):
+                found[account_id] = known[0]
+        missing = account_ids - found.keys()
+        if not missing:
+            return found
+        fresh = await self._read(missing, now)
+        for account_id in missing:
+            self._known.pop(account_id, None)
+        for account_id, entitlements in fresh.items():
+            self._known[account_id] = (entitlements, at + _KNOWN_NANOSECONDS)
+        while len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+        return found | fresh
 
-    async def _read(self, account_id: AccountId, now: datetime) -> Entitlements | None:
-        async with self._database.read(account_id) as session:
-            return await resolve(session, account_id=account_id, catalogs=self._catalogs, now=now)
+    async def _read(self, account_ids: Set[AccountId], now: datetime) -> dict[AccountId, Entitlements]:
+        one = next(iter(account_ids)) if len(account_ids) == 1 else None
+        async with self._database.read(one) as session:
+            return await resolve_many(session, account_ids=sorted(account_ids), catalogs=self._catalogs, now=now)
 
     async def _write(self, requests: list[_Request]) -> None:
         """One transaction. Facts whose account has changed, or whose identity was taken meanwhile, stay undecided."""

@@ -1,5 +1,6 @@
 """The SQL of accounts and their subscriptions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,11 +53,15 @@ _JOINS = """
 """
 
 _STATE = text(f"SELECT {_COLUMNS} FROM accounts a {_JOINS} WHERE a.id = :account_id")
+_STATES = text(f"SELECT {_COLUMNS} FROM accounts a {_JOINS} WHERE a.id = ANY (CAST(:account_ids AS uuid[]))")
 _LOCK = text("SELECT 1 FROM accounts WHERE id = :account_id FOR NO KEY UPDATE")
 _VERSION = text("SELECT version FROM accounts WHERE id = :account_id")
 _BUMP = text("UPDATE accounts SET version = version + 1, updated_at = now() WHERE id = :account_id")
 _PERSONAL = text("SELECT personal_account_id FROM users WHERE id = :user_id AND deleted_at IS NULL")
-_BY_EXTERNAL = text("SELECT id FROM accounts WHERE external_id = :external_id AND status <> 'deleted'")
+_BY_EXTERNALS = text("""
+    SELECT external_id, id FROM accounts
+    WHERE external_id = ANY (CAST(:external_ids AS text[])) AND status <> 'deleted'
+""")
 
 _WRITE = text("""
     UPDATE user_subscriptions SET status = :status, expires_at = :expires_at, cancelled_at = :cancelled_at,
@@ -100,10 +105,10 @@ async def personal_account(session: ReadSession, *, user_id: UserId) -> AccountI
     return found
 
 
-async def account_by_external_id(session: ReadSession, *, external_id: str) -> AccountId | None:
-    """The account that a host application knows by its own id."""
-    found: AccountId | None = await session.scalar(_BY_EXTERNAL, {"external_id": external_id})
-    return found
+async def accounts_by_external_ids(session: ReadSession, *, external_ids: Sequence[str]) -> dict[str, AccountId]:
+    """Those of them that are there, at once."""
+    rows = await session.execute(_BY_EXTERNALS, {"external_ids": external_ids})
+    return {row.external_id: AccountId(row.id) for row in rows}
 
 
 async def lock_account(session: WriteSession, *, account_id: AccountId) -> None:
@@ -122,12 +127,24 @@ async def raise_version(session: WriteSession, *, account_id: AccountId) -> None
     await session.execute(_BUMP, {"account_id": account_id})
 
 
-async def load_state(
-    session: ReadSession, *, account_id: AccountId
-) -> tuple[AccountRow, SubscriptionRow | None] | None:
+State = tuple[AccountRow, SubscriptionRow | None]
+
+
+async def load_state(session: ReadSession, *, account_id: AccountId) -> State | None:
     """The account with its live subscription, as stored; None when there is no such account."""
     row = (await session.execute(_STATE, {"account_id": account_id})).one_or_none()
-    if row is None or row.account_status == "deleted":
+    return None if row is None else _state_of(row)
+
+
+async def load_states(session: ReadSession, *, account_ids: Sequence[AccountId]) -> dict[AccountId, State]:
+    """The same of many at once; those that do not exist are missing."""
+    rows = await session.execute(_STATES, {"account_ids": account_ids})
+    states = (_state_of(row) for row in rows)
+    return {state[0].id: state for state in states if state is not None}
+
+
+def _state_of(row: Any) -> State | None:
+    if row.account_status == "deleted":
         return None
     account = AccountRow(
         id=row.account_id,
