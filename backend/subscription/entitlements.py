@@ -1,7 +1,7 @@
 """What an account may do now: its plan's terms, its period, its limits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -37,6 +37,10 @@ class Entitlements:
     subscription: SubscriptionRow | None
     facts: SubscriptionFacts | None
     period: Window
+
+    def seen_at(self, now: datetime) -> "Entitlements":
+        """The same, looked at at another moment of the system's clock before anything of it ends."""
+        return replace(self, now=now + self.account.clock_offset)
 
     @property
     def zone(self) -> ZoneInfo:
