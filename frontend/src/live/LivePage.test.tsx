@@ -38,7 +38,7 @@ describe('the live view', () => {
     open('/app/live', 'signed-in');
     expect((await screen.findByRole('heading', { level: 1 })).textContent).toBe('Live');
     const [denial, jobs, storageLine] = await lines();
-    expect(denial).toContain('Refused: Jobs: the limit is reached');
+    expect(denial).toContain('Refused · Jobs: the limit is reached');
     expect(denial).toContain('8 of 10 used · 1,204 times · POST /v1/usage/consume · key …c0ffee12 · request req_9');
     expect(denial).toContain('3 asked');
     expect(jobs).toMatch(/Jobsspent\+3$/);

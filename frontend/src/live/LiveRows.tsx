@@ -54,7 +54,7 @@ function Line({ row, unitOf, reader }: { readonly row: LiveRow; readonly unitOf:
   const at = row.kind === 'usage' ? row.occurred_at : row.first_at;
   return (
     <tr>
-      <td className={classes.time}>
+      <td>
         <time dateTime={at}>{formatClock(at, reader.zone, reader.now)}</time>
       </td>
       <td>
@@ -64,7 +64,7 @@ function Line({ row, unitOf, reader }: { readonly row: LiveRow; readonly unitOf:
         </span>
         <span className={classes.details}>{details}</span>
       </td>
-      <td className={classes.amount}>{amount}</td>
+      <td>{amount}</td>
     </tr>
   );
 }

@@ -34,7 +34,7 @@ export const liveTexts = {
       repair: 'repaired',
     } as Record<string, string>,
     byKey: (key: string) => `key ${key}`,
-    refusal: (what: string) => `Refused: ${what}`,
+    refusal: (what: string) => `Refused · ${what}`,
     asked: (amount: string) => `${amount} asked`,
     times: (count: string) => `${count} times`,
     request: (id: string) => `request ${id}`,
