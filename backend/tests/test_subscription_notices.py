@@ -1,11 +1,12 @@
 """What customers are told of their usage: once for each meter, window and share, whoever looks and how often."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -472,6 +473,42 @@ async def test_what_changes_while_somebody_looks_is_looked_at_after_them(
         await session.execute(text("DELETE FROM usage_notices_due"))
     await again
     assert await due(database) == 1
+
+
+async def test_spending_looking_and_changes_at_once_never_wait_in_a_circle(
+    engine: Engine, database: Database, someone: Person
+) -> None:
+    async with database.system() as session:
+        people = [someone, *[await person(session) for _ in range(2)]]
+    over = asyncio.Event()
+
+    async def spend_all(user: Person, meter: str, times: int) -> None:
+        for _ in range(times):
+            await spend(engine, user, 1, meter=meter)
+
+    async def beside(work: Callable[[], Awaitable[object]]) -> int:
+        times = 0
+        while not over.is_set():
+            await work()
+            times += 1
+        return times
+
+    helpers = [asyncio.create_task(beside(lambda: tell(database))) for _ in range(3)]
+    helpers += [
+        asyncio.create_task(beside(lambda user=user: look_again_at(database, user.account_id, now=NOW)))  # type: ignore[misc]
+        for user in people
+    ]
+    with structlog.testing.capture_logs() as logged:
+        await asyncio.gather(
+            *(spend_all(user, meter, times) for user in people for meter, times in (("jobs", 10), ("compute", 40)))
+        )
+        over.set()
+        assert all(await asyncio.gather(*helpers))
+        await tell(database)
+    assert logged == []
+    for user in people:
+        assert await told(database, user) == ALL
+    assert await due(database) == 0
 
 
 async def test_present_notices_are_those_of_windows_that_are_open(
