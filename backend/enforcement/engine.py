@@ -146,19 +146,20 @@ class Engine:
                 return repeated(identity, answer)
             if isinstance(answer, Changed):
                 raise Stale
-            return Outcome(answer, entitlements, wish, partial(self.give_back, asked))
+            decision = granted(entitlements, wish.cost, answer, used=0, held=0)
+            return Outcome(decision, entitlements, wish, partial(self.give_back, asked))
 
         await self.settled(caller.account_id, meter)
         return await self.persist(caller, attempt)
 
-    async def draw(self, wish: Wish) -> Decision | None:
-        """A spend on terms that are known: durable when this returns, or None where it does not fit or they changed.
+    async def draw(self, wish: Wish) -> Counter | None:
+        """The counter after a spend on known terms, durable when this returns; None: it does not fit, or they changed.
 
         Raises as `consume`.
         """
         await self.settled(wish.entitlements.account.id, wish.ask.cost.meter)
         answer = await self._group.spend(wish)
-        return answer if isinstance(answer, Decision) else None
+        return answer if isinstance(answer, Counter) else None
 
     def give_back(self, wish: Wish) -> None:
         """Takes a spend back whose call has failed, as soon as it can; nobody waits for it."""

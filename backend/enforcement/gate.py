@@ -77,12 +77,11 @@ class Drawn:
 
     __slots__ = ("counter", "free", "left", "limit", "window_ends_at", "wish")
 
-    def __init__(self, wish: Wish, decision: Decision, window_ends_at: int | None) -> None:
-        limit, used, held, remaining = decision.limit, decision.used, decision.held, decision.remaining
-        forfeited = 0 if limit is None or remaining is None else max(0, limit - used - held - remaining)
+    def __init__(self, wish: Wish, counter: Counter, window_ends_at: int | None) -> None:
         self.wish = wish
-        self.counter = Counter(decision.meter, wish.ask.cost.window, used, held, forfeited)
-        self.limit, self.free, self.left = limit, remaining, 0
+        self.counter = counter
+        self.limit, self.left = wish.ask.cost.limit, 0
+        self.free = remaining_of(self.limit, counter.used, counter.held, counter.forfeited)
         self.window_ends_at = window_ends_at
 
     @property
@@ -183,10 +182,10 @@ class Gate:
         """
         assert halt.verdict is not None
         wish = Wish(strict.entitlements, strict.ask, strict.by, None, now)
-        decision = await self.engine.draw(wish)
-        if decision is None:
+        counter = await self.engine.draw(wish)
+        if counter is None:
             return None
-        drawn = Drawn(wish, decision, strict.window_ends_at)
+        drawn = Drawn(wish, counter, strict.window_ends_at)
         passage = Passage(halt.found, drawn, metering, halt.verdict, int(now.timestamp()))
         passage.request_id = halt.request_id
         return passage

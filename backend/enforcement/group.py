@@ -45,7 +45,8 @@ class Changed:
     """The account has changed since its limits were read; nothing was spent."""
 
 
-Answer = Decision | Refusal | FirstResult | Changed
+# A counter is as the spend left it.
+Answer = Counter | Refusal | FirstResult | Changed
 
 
 @dataclass(slots=True, eq=False)
@@ -61,10 +62,11 @@ class Wish:
     """The spend that this one takes back, whatever has changed since."""
     answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     event_id: UUID = field(default_factory=uuid7)
+    key: CounterOf = field(init=False)
 
-    @property
-    def key(self) -> CounterOf:
-        return self.entitlements.account.id, self.ask.cost.meter, self.ask.cost.window.start
+    def __post_init__(self) -> None:
+        cost = self.ask.cost
+        self.key = self.entitlements.account.id, cost.meter, cost.window.start
 
     def settle(self, answer: Answer) -> None:
         if not self.answer.done():
@@ -83,7 +85,7 @@ class GroupCommit:
         self._writer = BatchWriter(url)
 
     async def spend(self, wish: Wish) -> Answer:
-        """The decision of a spend that is durable; a refusal; the first result of its identity; or `Changed`.
+        """The counter after a spend that is durable; a refusal; the first result of its identity; or `Changed`.
 
         Raises OutcomeUnknown, and what the driver raises where the database does not answer.
         """
@@ -124,7 +126,7 @@ class GroupCommit:
             nonlocal decided
             decided = _Decided()
             decided.take(wishes, locked)
-            return list(decided.items.values())
+            return decided.items
 
         counted = await self._writer.write(wanted, digests, decide)
         return [*decided.settle(counted), *_settle_twins(twins)]
@@ -134,38 +136,37 @@ class _Decided:
     """What a batch comes to, before it is written."""
 
     def __init__(self) -> None:
-        self.items: dict[UUID, Item] = {}
-        self.granted: list[tuple[Wish, Decision]] = []
+        self.items: list[Item] = []
+        self.granted: list[tuple[Wish, Counter]] = []
         self.others: list[tuple[Wish, Answer]] = []
 
     def take(self, wishes: Iterable[Wish], locked: Locked) -> None:
         """In the order of arrival: what fits is granted, and takes its room from those after it."""
-        running = dict(locked.counters)
+        running, versions, known = dict(locked.counters), locked.versions, locked.first
         for wish in wishes:
-            first = locked.first.get(wish.identity.digest) if wish.identity else None
-            account = wish.entitlements.account
-            if first is not None:
+            identity, account, ask = wish.identity, wish.entitlements.account, wish.ask
+            counter = running[wish.key]
+            if identity is not None and (first := known.get(identity.digest)) is not None:
                 self.others.append((wish, first))
-            elif wish.corrects is None and locked.versions.get(account.id) != account.version:
+            elif wish.corrects is None and versions.get(account.id) != account.version:
                 self.others.append((wish, Changed()))
-            elif not wish.ask.cost.fits(running[wish.key]):
-                self.others.append((wish, Refusal(running[wish.key])))
+            elif not ask.cost.fits(counter):
+                self.others.append((wish, Refusal(counter)))
             else:
-                counter = running[wish.key]
-                applied = max(wish.ask.amount, -counter.used)
-                decision = granted(wish.entitlements, wish.ask.cost, counter, used=applied, held=0)
-                running[wish.key] = replace(counter, used=counter.used + applied)
-                self.granted.append((wish, decision))
-                self.items[wish.event_id] = _item(wish, applied, decision)
+                applied = max(ask.amount, -counter.used)
+                after = Counter(counter.meter, counter.window, counter.used + applied, counter.held, counter.forfeited)
+                running[wish.key] = after
+                self.granted.append((wish, after))
+                self.items.append(_item(wish, applied, after))
 
     def settle(self, counted: set[UUID]) -> list[Wish]:
         """Answers all; those that must be decided anew come back: whose identity turned out to have spent, and who
         was refused for the room that such a one had been given."""
         again = [wish for wish, _ in self.granted if wish.event_id not in counted]
         freed = {wish.key for wish in again}
-        for wish, decision in self.granted:
+        for wish, after in self.granted:
             if wish.event_id in counted:
-                wish.settle(decision)
+                wish.settle(after)
         for wish, answer in self.others:
             if isinstance(answer, Refusal) and wish.key in freed:
                 again.append(wish)
@@ -174,21 +175,26 @@ class _Decided:
         return again
 
 
-def _item(wish: Wish, applied: int, decision: Decision) -> Item:
+def _item(wish: Wish, applied: int, after: Counter) -> Item:
+    entitlements, ask = wish.entitlements, wish.ask
     return Item(
         event_id=wish.event_id,
-        scope=wish.entitlements.scope,
-        meter=wish.ask.cost.meter,
-        window=wish.ask.cost.window,
+        scope=entitlements.scope,
+        meter=ask.cost.meter,
+        window=ask.cost.window,
         amount=applied,
         by=wish.by,
         identity=wish.identity,
-        result=decision.to_json() if wish.identity else None,
-        occurred_at=wish.now + wish.entitlements.account.clock_offset,
+        result=_decision(wish, after).to_json() if wish.identity else None,
+        occurred_at=wish.now + entitlements.account.clock_offset,
         now=wish.now,
         source="consume" if wish.corrects is None else "retraction",
         corrects=wish.corrects,
     )
+
+
+def _decision(wish: Wish, after: Counter) -> Decision:
+    return granted(wish.entitlements, wish.ask.cost, after, used=0, held=0)
 
 
 def _without_twins(batch: list[Wish]) -> tuple[list[Wish], list[tuple[Wish, Wish]]]:
@@ -212,8 +218,8 @@ def _settle_twins(twins: list[tuple[Wish, Wish]]) -> list[Wish]:
         answer = first.answer.result() if first.answer.done() else None
         assert wish.identity is not None
         assert first.identity is not None
-        if isinstance(answer, Decision):
-            wish.settle(FirstResult(first.identity.content_hash, answer.to_json()))
+        if isinstance(answer, Counter):
+            wish.settle(FirstResult(first.identity.content_hash, _decision(first, answer).to_json()))
         elif isinstance(answer, FirstResult) or (answer is not None and wish.identity.is_same(first.identity)):
             wish.settle(answer)
         else:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -56,7 +56,7 @@ _ENSURE = """
 """
 _VERSIONS = "SELECT id, version FROM accounts WHERE id = ANY (%b::uuid[])"
 _FIRST = "SELECT digest, content_hash, result FROM usage_event_keys WHERE digest = ANY (%b::bytea[])"
-_TRANSACTION = "SELECT pg_current_xact_id()::text"
+_SCOPE_AND_TRANSACTION = f"{SCOPE_SYSTEM}, pg_current_xact_id()::text"
 _STATUS = "SELECT pg_xact_status(%s::text::xid8)"
 _THERE = """
     SELECT id FROM usage_events JOIN unnest(%b::uuid[], %b::uuid[]) AS wanted (account_id, id) USING (account_id, id)
@@ -166,8 +166,7 @@ class RecordMissing(Exception):
     """The record of a period was there and is not any more. Nothing was counted; once more, and it is made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One spend of a batch, checked under lock. `event_id` is its own; `now` is when it is recorded."""
 
     event_id: UUID
@@ -209,11 +208,10 @@ class BatchConnection(Wire):
         run = self._connection.execute
         async with self._connection.pipeline():
             await run("BEGIN")
-            await run(SCOPE_SYSTEM)
+            transaction = await run(_SCOPE_AND_TRANSACTION, prepare=True)
             locked = await run(_LOCK, columns, prepare=True, binary=True)
             versions = await run(_VERSIONS, [sorted(set(columns[0]))], prepare=True, binary=True)
             first = await run(_FIRST, [list(digests)], prepare=True, binary=True) if digests else None
-            transaction = await run(_TRANSACTION, prepare=True)
         rows = await locked.fetchall()
         if len(rows) < len(keys):
             # Later statements on purpose: in one, a row that another transaction just made would be invisible.
@@ -230,7 +228,7 @@ class BatchConnection(Wire):
             counters=counters,
             versions={AccountId(row[0]): row[1] for row in await versions.fetchall()},
             first={row[0]: FirstResult(row[1], row[2] or {}) for row in await first.fetchall()} if first else {},
-            transaction=(await transaction.fetchall())[0][0],
+            transaction=(await transaction.fetchall())[0][-1],
         )
 
     async def write(self, items: Sequence[Item]) -> set[UUID]:
