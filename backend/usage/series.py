@@ -30,11 +30,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class KeyPoint:
-    """What one key counted in the step that begins at `start`; None is usage without a key."""
+    """What one key counted in the step that begins at `start`; None is usage without a key.
+
+    `key_name` and `key_prefix` of the account's own keys, revoked ones too; None of a host application's.
+    """
 
     start: datetime
     key_id: UUID | None
     amount: int
+    key_name: str | None = None
+    key_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,9 @@ _SUM = "coalesce(sum(rollup.amount), 0)::bigint AS amount"
 _STEPS: tuple[Step, ...] = ("hour", "day", "month")
 _TOTALS = {step: _statement(step, f"start, finish, {_SUM}", "start, finish", "LEFT JOIN") for step in _STEPS}
 _BY_KEY = {step: _statement(step, f"start, rollup.key_id, {_SUM}", "start, rollup.key_id", "JOIN") for step in _STEPS}
+_NAMES = text("""
+    SELECT id, name, prefix FROM api_keys WHERE account_id = :account_id AND id = ANY (CAST(:ids AS uuid[]))
+""")
 _LEVEL = text("""
     SELECT coalesce((
         SELECT used FROM meter_usage
@@ -149,8 +157,13 @@ async def read_series(session: ReadSession, wanted: Wanted, *, is_gauge: bool) -
 
 async def read_series_by_key(session: ReadSession, wanted: Wanted) -> list[KeyPoint]:
     """The same steps by key; where a key has counted nothing, it is missing."""
-    rows = await session.execute(_BY_KEY[wanted.step], wanted.arguments)
-    return [KeyPoint(row.start, None if row.key_id == NO_KEY else row.key_id, row.amount) for row in rows]
+    rows = (await session.execute(_BY_KEY[wanted.step], wanted.arguments)).all()
+    named = {"account_id": wanted.account_id, "ids": sorted({row.key_id for row in rows} - {NO_KEY})}
+    names = {row.id: (row.name, row.prefix) for row in await session.execute(_NAMES, named)} if named["ids"] else {}
+    return [
+        KeyPoint(row.start, None if row.key_id == NO_KEY else row.key_id, row.amount, *names.get(row.key_id, ()))
+        for row in rows
+    ]
 
 
 def _with_levels(points: Sequence[Point], last: int) -> list[Point]:

@@ -22,10 +22,15 @@ class PointAnswer(_Answer):
 
 
 class KeyPointAnswer(_Answer):
-    """What one key counted in the step that begins at `start`; null is usage without a key."""
+    """What one key counted in the step that begins at `start`; null is usage without a key.
+
+    Name and prefix are of the account's own keys, revoked ones too; null of a key of the host application.
+    """
 
     start: datetime
     key_id: UUID | None
+    key_name: str | None
+    key_prefix: str | None
     amount: int
 
 

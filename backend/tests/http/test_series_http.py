@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from backend.db.session import Database
-from backend.tests.http.calls import Caller, Headers, customer, problem, service_key, spent
+from backend.tests.http.calls import Caller, Headers, customer, problem, scoped_key, service_key, spent
 from backend.tests.http.test_events_http import event, report, statuses
 from backend.tests.moments import NOW
 
@@ -176,6 +177,23 @@ async def test_levels_are_shown_as_they_were(client: httpx.AsyncClient, who: Cal
     )
     points = answer.json()["points"]
     assert [(point["amount"], point["level"]) for point in points] == [(0, 0), (500, 500), (-200, 300)]
+
+
+async def test_keys_of_the_account_have_their_names_also_when_they_are_revoked(
+    client: httpx.AsyncClient, database: Database, who: Caller, host: Headers
+) -> None:
+    body = {"meter": "jobs", "amount": 2}
+    assert (await client.post("/v1/usage/consume", json=body, headers=who.headers)).status_code == 200
+    await report(client, host, event(who, "1", amount=4))
+    async with database.system() as session:
+        await session.execute(text("UPDATE api_keys SET revoked_at = now() WHERE name = 'test'"))
+    other = await scoped_key(database, who)
+    answer = await client.get(SERIES, params={"meter": "jobs", "from": "2026-03-10", "by_key": True}, headers=other)
+    found = {(key["key_name"], key["amount"]): key for key in answer.json()["keys"]}
+    assert found.keys() == {("test", 2), (None, 4)}
+    own, hosts = found["test", 2], found[None, 4]
+    assert who.headers["Authorization"].removeprefix("Bearer ").startswith(own["key_prefix"])
+    assert (hosts["key_prefix"], hosts["key_id"] is None) == (None, False)
 
 
 _NO_RANGES = [

@@ -1361,6 +1361,8 @@ export interface components {
         /**
          * KeyPointAnswer
          * @description What one key counted in the step that begins at `start`; null is usage without a key.
+         *
+         *     Name and prefix are of the account's own keys, revoked ones too; null of a key of the host application.
          */
         KeyPointAnswer: {
             /**
@@ -1370,6 +1372,10 @@ export interface components {
             start: string;
             /** Key Id */
             key_id: string | null;
+            /** Key Name */
+            key_name: string | null;
+            /** Key Prefix */
+            key_prefix: string | null;
             /** Amount */
             amount: number;
         };

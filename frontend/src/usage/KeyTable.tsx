@@ -23,10 +23,12 @@ export function KeyTable({ caption, sums, unit, isGauge }: KeyTableProps) {
         </tr>
       </thead>
       <tbody>
-        {sums.map(({ id, amount }) => (
-          <tr key={id}>
-            <th scope="row">{id === null ? keyName(id) : <code title={id}>{keyName(id)}</code>}</th>
-            <td>{formatAmount(amount, unit)}</td>
+        {sums.map((sum) => (
+          <tr key={sum.id}>
+            <th scope="row">
+              <KeyLabel {...sum} />
+            </th>
+            <td>{formatAmount(sum.amount, unit)}</td>
           </tr>
         ))}
       </tbody>
@@ -37,5 +39,16 @@ export function KeyTable({ caption, sums, unit, isGauge }: KeyTableProps) {
         </tr>
       </tfoot>
     </TableBox>
+  );
+}
+
+/** The name with the beginning of the key; of a key that is not the account's own the last signs of its id. */
+function KeyLabel({ id, name, prefix }: KeySum) {
+  if (id === null) return keyName(id);
+  if (name === null) return <code title={id}>{keyName(id)}</code>;
+  return (
+    <>
+      {name} <code title={id}>{prefix}…</code>
+    </>
   );
 }

@@ -12,8 +12,9 @@ const CSV = 'GET /v1/usage/export.csv';
 const KEY = '0199f0aa-0000-7000-8000-0000c0ffee12';
 const start = '2026-11-20T23:00:00Z';
 const keys = [
-  { start, key_id: null, amount: 2 },
-  { start, key_id: KEY, amount: 9 },
+  { start, key_id: null, key_name: null, key_prefix: null, amount: 2 },
+  { start, key_id: KEY, key_name: 'Laptop', key_prefix: 'fk_live_d1mdvki9', amount: 9 },
+  { start, key_id: `${KEY.slice(0, -1)}3`, key_name: null, key_prefix: null, amount: 1 },
 ];
 
 /** Steps and keys as they are asked for. */
@@ -99,9 +100,10 @@ describe('one meter', () => {
     await userEvent.click(screen.getByRole('switch', { name: 'By key' }));
     expect(lines(await table('Jobs by key, last 7 days'))).toEqual([
       ['Key', 'Used'],
-      ['…c0ffee12', '9'],
+      ['Laptop fk_live_d1mdvki9…', '9'],
       ['Without a key', '2'],
-      ['Total', '11'],
+      ['…c0ffee13', '1'],
+      ['Total', '12'],
     ]);
     expect(address()).toBe('/app/usage/jobs?period=7d&by=key');
     expect(asked(calls).at(-1)).toMatchObject({ by_key: 'true' });

@@ -43,16 +43,18 @@ describe('usage by key', () => {
   const key = '0199f0aa-0000-7000-8000-0000c0ffee12';
 
   it('is summed over all steps, most first, also without a key and with what was taken back', () => {
+    const own = { key_id: key, key_name: 'Laptop', key_prefix: 'fk_live_d1mdvki9' };
+    const unnamed = { key_name: null, key_prefix: null };
     const points = [
-      { start, key_id: null, amount: 2 },
-      { start, key_id: key, amount: 5 },
-      { start: '2026-11-21T23:00:00Z', key_id: key, amount: 4 },
-      { start, key_id: 'another', amount: -1 },
+      { start, key_id: null, ...unnamed, amount: 2 },
+      { start, ...own, amount: 5 },
+      { start: '2026-11-21T23:00:00Z', ...own, amount: 4 },
+      { start, key_id: 'another', ...unnamed, amount: -1 },
     ];
     expect(keySums(points)).toEqual([
-      { id: key, amount: 9 },
-      { id: null, amount: 2 },
-      { id: 'another', amount: -1 },
+      { id: key, name: 'Laptop', prefix: 'fk_live_d1mdvki9', amount: 9 },
+      { id: null, name: null, prefix: null, amount: 2 },
+      { id: 'another', name: null, prefix: null, amount: -1 },
     ]);
     expect(keySums([])).toEqual([]);
   });

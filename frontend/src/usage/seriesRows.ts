@@ -48,17 +48,21 @@ export function sumOf(points: readonly Pick<SeriesPoint, 'amount'>[]): number {
   return points.reduce((sum, { amount }) => sum + amount, 0);
 }
 
-/** What one key counted in all steps; null is usage without a key. */
+/** What one key counted in all steps; null is usage without a key. A key of the host application has no name here. */
 export interface KeySum {
   readonly id: string | null;
+  readonly name: string | null;
+  readonly prefix: string | null;
   readonly amount: number;
 }
 
 /** The sums of the keys, most first. */
 export function keySums(points: readonly KeyPoint[]): KeySum[] {
-  const sums = new Map<string | null, number>();
-  for (const { key_id: id, amount } of points) sums.set(id, (sums.get(id) ?? 0) + amount);
-  return Array.from(sums, ([id, amount]) => ({ id, amount })).sort(
+  const sums = new Map<string | null, KeySum>();
+  for (const { key_id: id, key_name: name, key_prefix: prefix, amount } of points) {
+    sums.set(id, { id, name, prefix, amount: (sums.get(id)?.amount ?? 0) + amount });
+  }
+  return Array.from(sums.values()).sort(
     (one, other) => other.amount - one.amount || (one.id ?? '').localeCompare(other.id ?? ''),
   );
 }
