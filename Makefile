@@ -7,6 +7,7 @@ SHELL := /bin/sh
 
 BROWSER ?= 1
 export BROWSER
+EVENTS ?= 100000000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export NPM_CONFIG_AUDIT := false
@@ -29,7 +30,7 @@ DEVELOPMENT := .venv/.development-installed
 NODE := .venv/.node-found
 WEB := frontend/node_modules/.installed
 
-.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client references bench prove clean
+.PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client references bench bench-scale prove clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -81,6 +82,9 @@ references: $(DEVELOPMENT) ## Writes the references in the documents from the co
 
 bench: $(DEVELOPMENT) ## Measures everything against what it is compared with; half an hour on an idle machine
 	$(BIN)/python -m benchmarks
+
+bench-scale: $(DEVELOPMENT) ## Reads usage where 100 million events are stored (35 GB of disk, 20 minutes; or EVENTS=10000000)
+	$(BIN)/python -m benchmarks.scale --events $(EVENTS)
 
 prove: $(DEVELOPMENT) $(WEB) ## The full-size proofs; takes hours
 	$(BIN)/python -m pytest -m prove

@@ -5,11 +5,8 @@ A full run takes about half an hour and wants a machine that does nothing else. 
 """
 
 import argparse
-import fcntl
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from benchmarks import (
@@ -27,9 +24,10 @@ from benchmarks import (
 from benchmarks.database import Cluster
 from benchmarks.figures import Figure, Result, Row
 from benchmarks.http_suite import CONNECTIONS, Comparison, Effort
-from benchmarks.processes import WORK
+from benchmarks.run import alone
 from benchmarks.servers import clear_logs
 
+SCALE = "scale"  # measured by itself: `make bench-scale`
 _NOT_QUIET = 0.1
 _ADMISSION_SECONDS, _ADMISSION_QUICK = 12.0, 4.0
 _ACCOUNTS_QUICK = 10_000
@@ -42,7 +40,7 @@ def main() -> None:
     names = suites()
     options = _options(list(names))
     wanted = {name: run for name, run in names.items() if not options.only or name in options.only}
-    with _alone(), Cluster.hold() as cluster:
+    with alone(), Cluster.hold() as cluster:
         clear_logs()
         kept = {} if options.quick else figures.load()
         for name, run in wanted.items():
@@ -54,7 +52,7 @@ def main() -> None:
             kept[name] = Result(name, f"{datetime.now(UTC):%Y-%m-%d}", tuple(found), tuple(rows), tuple(remarks))
             if not options.quick:
                 figures.save(kept)
-        ordered = {name: kept[name] for name in names if name in kept}
+        ordered = {name: kept[name] for name in (*names, SCALE) if name in kept}
         print(report.table(ordered, CONNECTIONS))
         if not options.quick:
             report.RESULTS.write_text(report.document(ordered, _versions(cluster), CONNECTIONS))
@@ -123,21 +121,6 @@ def _options(names: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one short round of each; writes nothing")
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of: {', '.join(names)}")
     return parser.parse_args()
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Two runs at once would measure each other."""
-    WORK.mkdir(parents=True, exist_ok=True)
-    handle = os.open(WORK / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.exit("Another run is at work.")
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The table of what is to be reached, with what was measured: on the screen, and in `RESULTS.md`."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,8 @@ _OTHERS = (
     Goal("ingest_http", "ingest over HTTP in batches of 1,000, events a second", 20_000, 40_000, digits=0),
     Goal("ingest_http_share", "ingest over HTTP / the statement alone", None, 0.35),
     Goal("usage_read", "reading usage with 100 million events / with 1,000", None, 1.2, at_most=True),
+    Goal("series_read", "reading a month by day with 100 million events / with 1,000", None, None),
+    Goal("series_read_year", "reading a year by month with 100 million events / with 1,000", None, None),
     Goal("over_admitted", "over-admitted, 4 processes", 0, 0, at_most=True, digits=0),
     Goal("over_admitted_killed", "over-admitted, 4 processes, kill -9 at the limit", 0, 0, at_most=True, digits=0),
     Goal("run_cold", "cold `make run` on a bare machine, seconds", None, 150, at_most=True, digits=0),
@@ -109,15 +112,37 @@ def document(results: Mapping[str, Result], machine: Mapping[str, str], connecti
         "## Goals",
         table(results, connections),
     ]
-    for result in results.values():
-        parts += [f"## {result.suite}", f"Measured {result.date}."]
-        if result.rows:
-            parts.append(_rows(result.rows))
-        if notes := [f"{figure.key}: {figure.note}" for figure in result.figures if figure.note]:
-            parts.append(_list(notes))
-        if result.remarks:
-            parts.append(_list(result.remarks))
+    parts += [_section(result) for result in results.values()]
     return "\n\n".join(parts) + "\n"
+
+
+def with_result(document: str, result: Result, connections: Sequence[int]) -> str:
+    """`RESULTS.md` with one suite measured anew: its lines of the table and its section; all else as it stands."""
+    keys = {figure.key for figure in result.figures}
+    fresh = table({result.suite: result}, connections).splitlines()[2:]
+    for goal, line in zip(GOALS, fresh, strict=True):
+        if goal.key in keys:
+            found = re.search(rf"^\| {re.escape(goal.what)} \|.*$", document, re.MULTILINE)
+            after = re.search(r"^\| reading usage with .*$", document, re.MULTILINE)
+            if found:
+                document = document.replace(found[0], line)
+            elif after:
+                document = document.replace(after[0], f"{after[0]}\n{line}")
+    head = f"\n## {result.suite}\n"
+    before, _, rest = document.partition(head)
+    rest = rest[rest.index("\n## ") :] if "\n## " in rest else ""
+    return f"{before.rstrip()}\n\n{_section(result)}\n{rest}"
+
+
+def _section(result: Result) -> str:
+    parts = [f"## {result.suite}", f"Measured {result.date}."]
+    if result.rows:
+        parts.append(_rows(result.rows))
+    if notes := [f"{figure.key}: {figure.note}" for figure in result.figures if figure.note]:
+        parts.append(_list(notes))
+    if result.remarks:
+        parts.append(_list(result.remarks))
+    return "\n\n".join(parts)
 
 
 def _cell(goal: Goal, found: Sequence[Figure], connections: int) -> str:

@@ -50,7 +50,7 @@ class Target:
 class Product:
     """A way to run the product. `shared`: the rate limits too are in PostgreSQL; `far`: the store is 1 ms away.
 
-    `is_probed`: one request is spent to see that the path is there.
+    `is_probed`: one request is spent to see that the path is there. `on`: a database that is there already.
     """
 
     path: str = PING
@@ -61,6 +61,7 @@ class Product:
     limit: int = NEVER_REACHED
     accounts: int = ACCOUNTS
     is_probed: bool = True
+    on: Prepared | None = None
 
 
 class Servers:
@@ -83,10 +84,10 @@ class Servers:
         self._stack.close()
 
     def product(self, how: Product) -> Target:
-        """The product, on a database of its own."""
+        """The product, on a database of its own, or the one that is named."""
         name = "product" + (", strict" if how.strict else "") + (", store 1 ms away" if how.far else "")
         try:
-            made = self._cluster.prepare(accounts=how.accounts, limit=how.limit, strict=how.strict)
+            made = how.on or self._cluster.prepare(accounts=how.accounts, limit=how.limit, strict=how.strict)
         except (InvalidCatalog, PlatformError) as error:
             return Target(name, problem=f"not available: the plans are refused: {error}")
         home = WORK / "homes" / made.plans.stem
