@@ -94,15 +94,18 @@ async def _create(database: Database, named: str, now: datetime) -> AccountId | 
     return (await _find_all(database, [named])).get(named)
 
 
+def _is_text(external_id: str) -> bool:
+    """Whether a database can be asked for it: what cannot be stored is nobody's id."""
+    return "\0" not in external_id and not any("\ud800" <= letter <= "\udfff" for letter in external_id)
+
+
 async def _find_all(database: Database, names: Sequence[str]) -> dict[str, AccountId]:
     """Those names that are ids, and the external ones that are there."""
     found = {}
     external = [name.removeprefix(_EXTERNAL) for name in names if name.startswith(_EXTERNAL)]
     if external:
         async with database.read() as session:
-            known = await accounts_by_external_ids(
-                session, external_ids=[id_ for id_ in external if is_external_id(id_)]
-            )
+            known = await accounts_by_external_ids(session, external_ids=[id_ for id_ in external if _is_text(id_)])
         found = {f"{_EXTERNAL}{external_id}": account_id for external_id, account_id in known.items()}
     for name in names:
         if not name.startswith(_EXTERNAL):
