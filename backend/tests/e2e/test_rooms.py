@@ -260,7 +260,7 @@ def test_usage_is_shown_now_over_time_and_by_key_and_is_taken_along(page: Page, 
 
 
 def test_notices_of_usage_come_by_mail_and_on_every_page(page: Page, client: httpx.Client) -> None:
-    email = "radia@example.com"
+    email = "hilda@example.com"
     confirmed(client, email)
     token = client.post("/v1/auth/login", json={"email": email, "password": PASSWORD}).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
