@@ -47,7 +47,9 @@ def upgrade() -> None:
         sa.Column("window_end", sa.DateTime(timezone=True), nullable=True),
         sa.Column("rules", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint("cardinality(request_ids) BETWEEN 1 AND 32", name=op.f("ck_denials_request_ids")),
-        sa.CheckConstraint("cardinality(decision_ids) = cardinality(request_ids)", name=op.f("ck_denials_decision_ids")),
+        sa.CheckConstraint(
+            "cardinality(decision_ids) = cardinality(request_ids)", name=op.f("ck_denials_decision_ids")
+        ),
         sa.CheckConstraint("count >= cardinality(request_ids)", name=op.f("ck_denials_count")),
         sa.CheckConstraint("first_at <= last_at", name=op.f("ck_denials_times")),
         sa.CheckConstraint("used >= 0 AND held >= 0 AND limit_amount >= 0", name=op.f("ck_denials_not_negative")),
