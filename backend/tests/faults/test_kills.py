@@ -16,7 +16,7 @@ from backend.db.embedded import EmbeddedPostgres
 from backend.db.session import Database
 from backend.tests.conftest import prepare
 from backend.tests.faults.people import customer, service_headers
-from backend.tests.faults.server import Server
+from backend.tests.faults.server import ForkedServer, Server
 from backend.tests.http.calls import Caller
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
@@ -117,7 +117,19 @@ async def kill_cycles(database: Database, server: Server, cycles: int) -> int:
     return len(load.answered)
 
 
-@pytest.mark.parametrize(("processes", "cycles"), [(1, 3), (4, 1)])
+async def test_the_server_is_killed_ten_times(database: Database, database_url: str, tmp_path: Path) -> None:
+    server = ForkedServer(database_url, tmp_path)
+    try:
+        server.start()
+        assert await kill_cycles(database, server, cycles=10) >= 400
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("processes", "cycles"),
+    [(4, 1), pytest.param(1, 10, marks=pytest.mark.prove), pytest.param(4, 10, marks=pytest.mark.prove)],
+)
 async def test_the_server_is_killed(
     database: Database, database_url: str, tmp_path: Path, processes: int, cycles: int
 ) -> None:
@@ -177,10 +189,6 @@ def _until_it_answers(url: str) -> None:
     raise AssertionError("PostgreSQL did not come back")
 
 
-async def test_postgresql_is_killed(tmp_path: Path) -> None:
-    await database_kill_cycles(tmp_path, cycles=3)
-
-
-@pytest.mark.prove
-async def test_postgresql_is_killed_a_hundred_times(tmp_path: Path) -> None:
-    await database_kill_cycles(tmp_path, cycles=100)
+@pytest.mark.parametrize("cycles", [3, *(pytest.param(number, marks=pytest.mark.prove) for number in (10, 100))])
+async def test_postgresql_is_killed(tmp_path: Path, cycles: int) -> None:
+    await database_kill_cycles(tmp_path, cycles=cycles)
