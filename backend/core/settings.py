@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     web_processes: int = Field(default=1, ge=1, le=64)
     live_stream_seconds: float = Field(default=900, gt=0, le=3_600)
     usage_events_kept_months: int | None = None
+    denials_kept_days: int = Field(default=90, ge=1, le=36_500)
 
     @field_validator("rate_limit_allowlist", "rate_limit_denylist", "trusted_proxies", mode="before")
     @classmethod

@@ -1,7 +1,7 @@
 """Background work of usage."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from procrastinate import Blueprint, JobContext
@@ -52,10 +52,12 @@ async def compare(context: JobContext, timestamp: int) -> None:
 @blueprint.periodic(cron="43 * * * *")
 @blueprint.task(name="make_partitions", pass_context=True, queueing_lock="usage.make_partitions", retry=RETRY)
 async def make_partitions(context: JobContext, timestamp: int) -> None:
-    """Makes the tables of the months to come."""
+    """Makes the tables of the months to come, and drops those of refusals that are old enough."""
     work = work_of(context)
+    now = work.clock.now()
     for kept in (USAGE_EVENTS, DENIALS):
-        await partitions.make_ahead(work.database, now=work.clock.now(), kept=kept)
+        await partitions.make_ahead(work.database, now=now, kept=kept)
+    await partitions.retire(work.database, kept=DENIALS, before=now - timedelta(days=work.settings.denials_kept_days))
 
 
 async def compare_all(database: Database, *, now: datetime, repairs: bool = True) -> Compared:
