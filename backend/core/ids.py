@@ -40,9 +40,12 @@ def uuid7() -> UUID:
     keys made together lie together in an index (method 2 of section 6.2).
     """
     global _last
+    present = (time.time_ns() // 1_000_000) << 74
     with _lock:
-        fresh = (time.time_ns() // 1_000_000) << 74 | int.from_bytes(os.urandom(9), "big") << 1
-        _last = max(fresh, _last + 1)
+        if present > _last:
+            _last = present | int.from_bytes(os.urandom(9), "big") << 1
+        else:  # the same millisecond, or a clock that was set back
+            _last += 1
         value = _last
     milliseconds, low = value >> 74, value & ((1 << 74) - 1)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & ((1 << 62) - 1))

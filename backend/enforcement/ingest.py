@@ -16,7 +16,6 @@ import psycopg
 
 from backend.auth.errors import AccountUnknown
 from backend.auth.principal import Principal
-from backend.catalog.definitions import MeterDefinition
 from backend.catalog.service import Catalogs
 from backend.core.errors import InvalidInput, PlatformError, Unavailable
 from backend.core.ids import AccountId, uuid7
@@ -24,14 +23,13 @@ from backend.db.batches import Batches
 from backend.db.session import Database, is_driver_unavailable
 from backend.enforcement.acting import USAGE_WRITE, acting_accounts
 from backend.enforcement.batch_writer import BatchWriter
-from backend.enforcement.decide import find_meter
 from backend.enforcement.journal import boot_nanoseconds
+from backend.enforcement.places import Place, Places
 from backend.subscription.entitlements import Entitlements, resolve_many
-from backend.subscription.periods import day_window
 from backend.usage.batch import CounterOf, Item, Locked
-from backend.usage.errors import IdempotencyConflict, TimestampTooNew, TimestampTooOld
-from backend.usage.facts import NEWEST, OLDEST, Fact, Taken, rejected
-from backend.usage.model import LEVEL, MAX_COUNTER, Identity, Scope, Source, Window
+from backend.usage.errors import IdempotencyConflict
+from backend.usage.facts import Fact, Taken, rejected
+from backend.usage.model import MAX_COUNTER, Identity, Scope, Source, Window
 
 _MOST_REQUESTS = 16
 # How often a fact is decided anew because its account changed, or its identity was taken meanwhile.
@@ -81,6 +79,21 @@ class _Request:
             self.answer.set_exception(error)
 
 
+def _prepared(position: int, fact: Fact, place: Place, by: Source, now: datetime) -> _Pending:
+    account = place.terms.account
+    return _Pending(
+        position=position,
+        fact=fact,
+        version=account.version,
+        scope=place.scope,
+        window=place.window,
+        identity=Identity.of(account.id, fact.id, fact.content),
+        by=by if fact.properties is None else replace(by, properties=fact.properties),
+        occurred_at=place.occurred_at,
+        now=now,
+    )
+
+
 class Ingest:
     """One for a process, with a connection of its own."""
 
@@ -106,11 +119,12 @@ class Ingest:
         by = Source(key_id=principal.key_id, subject=_subject(principal))
         for attempt in range(_MOST_ROUNDS):
             terms = await self._terms({name: accounts[name] for name in names}, now, is_fresh=attempt > 0)
-            pending = []
+            pending, places = [], Places()
             for position, fact in enumerate(facts):
                 if position not in taken:
                     try:
-                        pending.append(await self._prepare(position, fact, terms[fact.account], by, now))
+                        place = places.of(fact, terms[fact.account], now) or await self._ahead(places, fact, terms, now)
+                        pending.append(_prepared(position, fact, place, by, now))
                     except PlatformError as error:
                         taken[position] = rejected(fact.id, error)
             if not pending:
@@ -135,31 +149,15 @@ class Ingest:
             for name, account in accounts.items()
         }
 
-    async def _prepare(
-        self, position: int, fact: Fact, terms: Entitlements | PlatformError, by: Source, now: datetime
-    ) -> _Pending:
-        """Raises what stands against it."""
-        if isinstance(terms, PlatformError):
-            raise terms
-        account, meter = terms.account, find_meter(terms, fact.meter)
-        ensure_fits(fact, meter)
-        its_now = now + account.clock_offset
-        occurred_at = _moment(fact, its_now)
-        at_its_time = terms
-        if terms.period.end is not None and occurred_at >= terms.period.end:  # up to five minutes ahead
-            ahead = await self._read({account.id}, occurred_at - account.clock_offset)
-            at_its_time = ahead.get(account.id, terms)
-        return _Pending(
-            position=position,
-            fact=fact,
-            version=account.version,
-            scope=at_its_time.scope,
-            window=window_at(at_its_time, meter, occurred_at, its_now),
-            identity=Identity.of(account.id, fact.id, fact.content),
-            by=by if fact.properties is None else replace(by, properties=fact.properties),
-            occurred_at=occurred_at,
-            now=now,
-        )
+    async def _ahead(
+        self, places: Places, fact: Fact, terms: Mapping[str | None, Entitlements | PlatformError], now: datetime
+    ) -> Place:
+        """Where a fact of the next period belongs, up to five minutes before that begins."""
+        known = terms[fact.account]
+        assert isinstance(known, Entitlements)
+        assert fact.timestamp is not None
+        ahead = await self._read({known.account.id}, fact.timestamp - known.account.clock_offset)
+        return places.make(fact, ahead.get(known.account.id, known), fact.timestamp, now)
 
     async def _entitlements(
         self, account_ids: Set[AccountId], now: datetime, *, is_fresh: bool
@@ -207,16 +205,6 @@ class Ingest:
                 if fact.event_id in decided and fact.identity.digest not in lost:
                     request.found[fact.position] = decided[fact.event_id]
             request.settle()
-
-
-def window_at(entitlements: Entitlements, meter: MeterDefinition, occurred_at: datetime, now: datetime) -> Window:
-    """The window of a fact: its own within the open period; of an earlier period, the present one."""
-    if meter.kind == "gauge":
-        return LEVEL
-    if entitlements.quota(meter.key).window != "day":
-        return entitlements.period
-    moment = occurred_at if occurred_at >= entitlements.period.start else now
-    return day_window(moment, entitlements.zone)
 
 
 def _decide(pending: Sequence[_Pending], locked: Locked, decided: dict[UUID, Taken]) -> list[Item]:
@@ -268,29 +256,6 @@ def _item(pending: _Pending, amount: int) -> Item:
         now=pending.now,
         source="ingest",
     )
-
-
-def ensure_fits(fact: Fact, meter: MeterDefinition) -> None:
-    """Raises InvalidInput for an amount that means nothing for the meter."""
-    if meter.kind == "counter" and fact.operation == "set":
-        raise InvalidInput(f"operation: {meter.key} counts, and only a level can be set.")
-    if fact.operation == "set" and fact.amount < 0:
-        raise InvalidInput("amount: a level is 0 or more.")
-    if meter.kind == "counter" and fact.amount < 1:
-        raise InvalidInput(f"amount: {meter.key} counts from 1; to take something back, retract its event.")
-    if fact.operation == "add" and fact.amount == 0:
-        raise InvalidInput("amount: 0 changes nothing.")
-
-
-def _moment(fact: Fact, now: datetime) -> datetime:
-    """When it took place, by the account's clock. Raises TimestampTooOld, TimestampTooNew."""
-    if fact.timestamp is None:
-        return now
-    if fact.timestamp < now - OLDEST:
-        raise TimestampTooOld(f"timestamp: {OLDEST.days} days ago at most.")
-    if fact.timestamp > now + NEWEST:
-        raise TimestampTooNew("timestamp: 5 minutes ahead at most.")
-    return fact.timestamp
 
 
 def _repeated(pending: _Pending, *, is_same: bool) -> Taken:
