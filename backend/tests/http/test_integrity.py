@@ -14,6 +14,8 @@ from sqlalchemy import text
 from backend.core.settings import REPOSITORY
 from backend.db.embedded import EmbeddedPostgres
 from backend.db.session import Database
+from backend.subscription.service import upgrade_user_plan
+from backend.tests.fakes.clock import ManualClock
 from backend.tests.http.calls import Caller, Headers, customer, service_key, spent
 from backend.tests.http.test_events_http import event, report
 from backend.tests.http.test_series_http import retract
@@ -145,6 +147,46 @@ async def test_a_lost_record_is_found_and_nothing_else_takes_its_usage(
     }
     assert await check_records(database, now=NOW) == found
     assert await records(database, other) == [(0, 3, 0, 0)]
+
+
+async def test_days_and_periods_that_an_upgrade_or_an_end_divides_are_no_difference(
+    client: httpx.AsyncClient, database: Database, clock: ManualClock, host: Headers
+) -> None:
+    """A period ends at 18:00 and an upgrade comes at noon, so days and months of counters reach over both edges."""
+    who = await customer(database, now=NOW - timedelta(days=28, hours=18))
+
+    async def use(name: str) -> None:
+        for _ in range(3):
+            assert (await client.get("/v1/ping", headers=who.headers)).status_code == 200
+        consumed = {"meter": "jobs", "amount": 1}
+        assert (await client.post("/v1/usage/consume", json=consumed, headers=who.headers)).status_code == 200
+        late, moment = (clock.now() - timedelta(hours=3)).isoformat(), clock.now().isoformat()
+        await report(
+            client,
+            host,
+            event(who, f"{name} 1", meter="api_calls", amount=5, timestamp=late),
+            event(who, f"{name} 2", meter="api_calls", amount=7, timestamp=moment),
+            event(who, f"{name} 3", meter="compute", amount=61, timestamp=late),
+            event(who, f"{name} 4", meter="storage", amount=10**6, timestamp=moment),
+        )
+        await client.get("/v1/subscription/usage", headers=who.headers)
+        assert await check_records(database, now=clock.now()) == [], name
+
+    await use("before")
+    clock.advance(timedelta(minutes=5))
+    async with database.system() as session:
+        await upgrade_user_plan(session, who.person.user_id, "pro", now=clock.now())
+    clock.advance(timedelta(seconds=40))  # within the minute of what was spent from memory before
+    await use("upgraded")
+    for step in (
+        timedelta(hours=6),
+        timedelta(days=30, hours=17, minutes=58),
+        timedelta(minutes=4),
+        timedelta(days=31),
+    ):
+        clock.advance(step)
+        await use(str(step))
+    assert len(await records(database, who)) >= 3
 
 
 MARCH = "usage_events_202603"
