@@ -24,8 +24,8 @@ class BatchWriter:
     async def write(
         self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
     ) -> set[UUID]:
-        """Locks the counters, lets `decide` say what is to be counted, counts it. The ids of what was counted: what
-        is missing had an identity that has spent meanwhile. `decide` may be asked twice; its last answer counts.
+        """Locks the counters, lets `decide` say what is to be counted, counts it. The ids of what was not: an identity
+        that has spent meanwhile. `decide` may be asked twice; its last answer counts.
 
         Raises OutcomeUnknown, and what the driver raises where the database does not answer.
         """
@@ -48,7 +48,8 @@ class BatchWriter:
             except psycopg.Error as error:
                 if not connection.is_broken:
                     raise
-                return await self._counted_after_all(locked.transaction, items, error)
+                counted = await self._counted_after_all(locked.transaction, items, error)
+                return {item.event_id for item in items} - counted
 
     async def close(self) -> None:
         if self._connection is not None:

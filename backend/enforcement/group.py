@@ -128,8 +128,8 @@ class GroupCommit:
             decided.take(wishes, locked)
             return decided.items
 
-        counted = await self._writer.write(wanted, digests, decide)
-        return [*decided.settle(counted), *_settle_twins(twins)]
+        lost = await self._writer.write(wanted, digests, decide)
+        return [*decided.settle(lost), *_settle_twins(twins)]
 
 
 class _Decided:
@@ -159,16 +159,16 @@ class _Decided:
                 self.granted.append((wish, after))
                 self.items.append(_item(wish, applied, after))
 
-    def settle(self, counted: set[UUID]) -> list[Wish]:
+    def settle(self, lost: set[UUID]) -> list[Wish]:
         """Answers all; those that must be decided anew come back: whose identity turned out to have spent, and who
         was refused for the room that such a one had been given."""
-        again = [wish for wish, _ in self.granted if wish.event_id not in counted]
+        again = [wish for wish, _ in self.granted if wish.event_id in lost] if lost else []
         freed = {wish.key for wish in again}
         for wish, after in self.granted:
-            if wish.event_id in counted:
+            if not lost or wish.event_id not in lost:
                 wish.settle(after)
         for wish, answer in self.others:
-            if isinstance(answer, Refusal) and wish.key in freed:
+            if freed and isinstance(answer, Refusal) and wish.key in freed:
                 again.append(wish)
             else:
                 wish.settle(answer)

@@ -7,7 +7,7 @@ into the window in which it took place as long as that one's period is open; aft
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -47,15 +47,14 @@ class _Pending:
     version: int
     scope: Scope
     window: Window
+    key: CounterOf
     identity: Identity
     by: Source
     occurred_at: datetime
     now: datetime
     event_id: UUID = field(default_factory=uuid7)
-
-    @property
-    def key(self) -> CounterOf:
-        return self.scope.account_id, self.fact.meter, self.window.start
+    taken: Taken | None = None
+    """What becomes of it, once its batch was decided; None: to be decided anew."""
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +86,7 @@ def _prepared(position: int, fact: Fact, place: Place, by: Source, now: datetime
         version=account.version,
         scope=place.scope,
         window=place.window,
+        key=place.key,
         identity=Identity.of(account.id, fact.id, fact.content),
         by=by if fact.properties is None else replace(by, properties=fact.properties),
         occurred_at=place.occurred_at,
@@ -189,50 +189,69 @@ class Ingest:
     async def _write(self, requests: list[_Request]) -> None:
         """One transaction. Facts whose account has changed, or whose identity was taken meanwhile, stay undecided."""
         pending = [fact for request in requests for fact in request.facts]
-        wanted = {fact.key: fact.window for fact in pending}
-        decided: dict[UUID, Taken] = {}
+        # Many share the key of their place; comparing keys, which have ids in them, is more work than finding those.
+        wanted = {fact.key: fact.window for fact in {id(fact.key): fact for fact in pending}.values()}
         items: list[Item] = []
 
         def decide(locked: Locked) -> list[Item]:
-            decided.clear()
-            items[:] = _decide(pending, locked, decided)
+            items[:] = _decide(pending, locked)
             return items
 
-        counted = await self._writer.write(wanted, [fact.identity.digest for fact in pending], decide)
-        lost = {item.identity.digest for item in items if item.event_id not in counted and item.identity}
+        lost = await self._writer.write(wanted, [fact.identity.digest for fact in pending], decide)
+        if lost:
+            _forget(pending, {item.identity.digest for item in items if item.identity and item.event_id in lost})
         for request in requests:
             for fact in request.facts:
-                if fact.event_id in decided and fact.identity.digest not in lost:
-                    request.found[fact.position] = decided[fact.event_id]
+                if fact.taken is not None:
+                    request.found[fact.position] = fact.taken
             request.settle()
 
 
-def _decide(pending: Sequence[_Pending], locked: Locked, decided: dict[UUID, Taken]) -> list[Item]:
+@dataclass(slots=True)
+class _Running:
+    """A counter while a batch is decided, and the version of its account that is in force."""
+
+    used: int
+    version: int | None
+
+
+def _decide(pending: Sequence[_Pending], locked: Locked) -> list[Item]:
     """In the order of arrival: what is counted, and what becomes of each."""
-    used = {key: counter.used for key, counter in locked.counters.items()}
+    by_key = {key: _Running(one.used, locked.versions.get(key[0])) for key, one in locked.counters.items()}
+    by_place: dict[int, _Running] = {}
     firsts: dict[bytes, Identity] = {}
     items = []
     for fact in pending:
+        fact.taken = None
         identity = fact.identity
         stored = locked.first.get(identity.digest)
         known = stored.content_hash if stored else None
         if known is None and identity.digest in firsts:
             known = firsts[identity.digest].content_hash
         if known is not None:
-            decided[fact.event_id] = _repeated(fact, is_same=known == identity.content_hash)
+            fact.taken = _repeated(fact, is_same=known == identity.content_hash)
             continue
-        if locked.versions.get(fact.scope.account_id) != fact.version:
+        running = by_place.get(id(fact.key))
+        if running is None:
+            running = by_place[id(fact.key)] = by_key[fact.key]
+        if running.version != fact.version:
             continue
-        before = used[fact.key]
-        amount = _applied(fact, before)
-        if before + amount > MAX_COUNTER:
-            decided[fact.event_id] = rejected(fact.fact.id, InvalidInput("amount: the counter would leave its range."))
+        amount = _applied(fact, running.used)
+        if running.used + amount > MAX_COUNTER:
+            fact.taken = rejected(fact.fact.id, InvalidInput("amount: the counter would leave its range."))
             continue
-        used[fact.key] = before + amount
+        running.used += amount
         firsts[identity.digest] = identity
-        decided[fact.event_id] = Taken(fact.fact.id, "accepted")
+        fact.taken = Taken(fact.fact.id, "accepted")
         items.append(_item(fact, amount))
     return items
+
+
+def _forget(pending: Sequence[_Pending], digests: Container[bytes]) -> None:
+    """Of these identities it is open again what becomes of them, and of their repetitions."""
+    for fact in pending:
+        if fact.identity.digest in digests:
+            fact.taken = None
 
 
 def _applied(pending: _Pending, used: int) -> int:

@@ -8,6 +8,7 @@ from backend.core.errors import InvalidInput, PlatformError
 from backend.enforcement.decide import find_meter
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.periods import day_window
+from backend.usage.batch import CounterOf
 from backend.usage.errors import TimestampTooNew, TimestampTooOld
 from backend.usage.facts import NEWEST, OLDEST, Fact
 from backend.usage.model import LEVEL, Scope, Window
@@ -19,6 +20,7 @@ class Place(NamedTuple):
     terms: Entitlements
     scope: Scope
     window: Window
+    key: CounterOf
     begins: datetime
     ends: datetime
     occurred_at: datetime
@@ -55,7 +57,8 @@ class Places:
             begins, ends = datetime.min.replace(tzinfo=UTC), begins
         elif window.end is not None:
             begins, ends = max(begins, window.start), min(ends, window.end)
-        place = Place(terms, scope, window, begins, ends, occurred_at)
+        key = (terms.account.id, meter.key, window.start)
+        place = Place(terms, scope, window, key, begins, ends, occurred_at)
         self._last[fact.account, fact.meter] = meter, place
         return place
 
