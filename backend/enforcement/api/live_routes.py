@@ -18,6 +18,17 @@ router = APIRouter(prefix="/v1/usage", tags=["Usage"], route_class=StrictRoute)
 
 _ERRORS = (Unauthenticated, ScopeMissing, AccountUnknown, AccountSuspended, RateLimited, TooManyStreams)
 _MEDIA_TYPE = "text/event-stream"
+# A stream is described as the list of its events, and each by `itemSchema` (OpenAPI 3.2).
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["usage", "denial", "meters", "gap"]},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+_CONTENT = {_MEDIA_TYPE: {"schema": {"type": "array", "items": _EVENT}, "itemSchema": _EVENT}}
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 LastEventId = Annotated[
@@ -41,7 +52,7 @@ class EventStream(StreamingResponse):
 @router.get(
     "/live",
     response_class=EventStream,
-    responses={200: {"content": {_MEDIA_TYPE: {"schema": {"type": "string"}}}}, **problem_responses(*_ERRORS)},
+    responses={200: {"content": _CONTENT}, **problem_responses(*_ERRORS)},
 )
 async def live(
     request: Request,

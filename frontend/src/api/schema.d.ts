@@ -3954,7 +3954,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        /** @enum {unknown} */
+                        event: "usage" | "denial" | "meters" | "gap";
+                        id?: string;
+                        data: string;
+                    }[];
                 };
             };
             /** @description `unauthenticated`: Sign in */
