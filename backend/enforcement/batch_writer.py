@@ -1,17 +1,45 @@
 """One batch of spends in one transaction of its own connection, whose end is known even where it was not heard."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from uuid import UUID
 
 import psycopg
 
+from backend.core.errors import Unavailable
 from backend.enforcement.errors import OutcomeUnknown
-from backend.usage.batch import BatchConnection, CounterOf, Item, Locked, RecordMissing
+from backend.usage.batch import BatchConnection, CounterOf, Item, Locked, Undone
 from backend.usage.model import Window
 
+# How often a batch is decided anew because identities turn out to be taken.
+_MOST_ROUNDS = 4
+# How many batches a process writes at once.
+WRITERS = 2
 # How long, and how often, an end that was not heard of is asked for.
 _STATUS_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+
+
+class BatchWriters:
+    """As many as batches are written at once. Batches wait for each other only where they count for the same accounts:
+    all lock counters in one order, and identities after them."""
+
+    def __init__(self, url: str) -> None:
+        self._all = [BatchWriter(url) for _ in range(WRITERS)]
+        self._free = [*self._all]
+
+    async def write(
+        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
+    ) -> None:
+        """As BatchWriter's; not for more than WRITERS at once."""
+        writer = self._free.pop()
+        try:
+            await writer.write(wanted, digests, decide)
+        finally:
+            self._free.append(writer)
+
+    async def close(self) -> None:
+        for writer in self._all:
+            await writer.close()
 
 
 class BatchWriter:
@@ -23,33 +51,33 @@ class BatchWriter:
 
     async def write(
         self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
-    ) -> set[UUID]:
-        """Locks the counters, lets `decide` say what is to be counted, counts it. The ids of what was not: an identity
-        that has spent meanwhile. `decide` may be asked twice; its last answer counts.
+    ) -> None:
+        """Locks the counters, lets `decide` say what is to be counted, counts all of it. `decide` is asked again where
+        an identity has spent meanwhile; its last answer counts.
 
-        Raises OutcomeUnknown, and what the driver raises where the database does not answer.
+        Raises OutcomeUnknown, Unavailable, and what the driver raises where the database does not answer.
         """
-        try:
-            return await self._write(wanted, digests, decide)
-        except RecordMissing:
-            return await self._write(wanted, digests, decide)
+        for _ in range(_MOST_ROUNDS):
+            with contextlib.suppress(Undone):
+                await self._write(wanted, digests, decide)
+                return
+        raise Unavailable("Too many equal requests at once; repeat it.", headers={"Retry-After": "1"})
 
     async def _write(
         self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
-    ) -> set[UUID]:
+    ) -> None:
         connection, locked = await self._lock(wanted, digests)
         async with connection.transaction():
             items = decide(locked)
             if not items:
                 await connection.undo()
-                return set()
+                return
             try:
-                return await connection.write(items)
+                await connection.write(items)
             except psycopg.Error as error:
                 if not connection.is_broken:
                     raise
-                counted = await self._counted_after_all(locked.transaction, items, error)
-                return {item.event_id for item in items} - counted
+                await self._ensure_counted(locked.transaction, items, error)
 
     async def close(self) -> None:
         if self._connection is not None:
@@ -71,17 +99,18 @@ class BatchWriter:
         async with connection.transaction():
             return connection, await connection.lock(wanted, digests)
 
-    async def _counted_after_all(self, transaction: str, items: Sequence[Item], error: psycopg.Error) -> set[UUID]:
-        """The connection broke at the commit: the server knows what became of it. Raises OutcomeUnknown."""
+    async def _ensure_counted(self, transaction: str, items: Sequence[Item], error: psycopg.Error) -> None:
+        """The connection broke at the commit: the server knows what became of it. Raises OutcomeUnknown, or the error
+        where nothing was counted."""
         for pause in _STATUS_PAUSES:
             await asyncio.sleep(pause)
             try:
                 connection = await self._ready()
                 status = await connection.status(transaction)
-                if status == "aborted":
+                if status == "aborted" or (status == "committed" and not await connection.counted(items)):
                     raise error
                 if status == "committed":
-                    return await connection.counted(items)
+                    return
             except psycopg.OperationalError as again:
                 if again is error:
                     raise

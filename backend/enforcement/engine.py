@@ -143,7 +143,8 @@ class Engine:
                     found = Refused("quota_exceeded", wish.cost, answer.counter)
                     return await self.refuse(session, entitlements, wish, found)
             if isinstance(answer, FirstResult):
-                return repeated(identity, answer)
+                first = repeated(identity, answer)
+                return first if first.result else await self._as_it_stands(entitlements, wish)
             if isinstance(answer, Changed):
                 raise Stale
             decision = granted(entitlements, wish.cost, answer, used=0, held=0)
@@ -164,6 +165,14 @@ class Engine:
     def give_back(self, wish: Wish) -> None:
         """Takes a spend back whose call has failed, as soon as it can; nobody waits for it."""
         self._group.give_back(wish)
+
+    async def _as_it_stands(self, entitlements: Entitlements, wish: Ask) -> Repeated:
+        """For a spend that was reported before, and had no answer: the counter it is part of, as it is now."""
+        cost, account_id = wish.cost, entitlements.account.id
+        async with self.database.read(account_id) as session:
+            counters = await read_counters(session, account_id=account_id, wanted=[(cost.meter, cost.window)])
+        counter = counters.get((cost.meter, cost.window.start)) or Counter(cost.meter, cost.window)
+        return Repeated(granted(entitlements, cost, counter, used=0, held=0).to_json())
 
     async def spend(self, caller: Caller, *, meter: str, amount: int) -> Outcome:
         """As `consume`, without an identity."""

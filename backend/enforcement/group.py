@@ -19,14 +19,16 @@ from backend.core.errors import Unavailable
 from backend.core.ids import uuid7
 from backend.db.batches import Batches
 from backend.db.session import is_driver_unavailable
-from backend.enforcement.batch_writer import BatchWriter
+from backend.enforcement.batch_writer import WRITERS, BatchWriters
 from backend.enforcement.decide import Ask, granted
 from backend.subscription.entitlements import Entitlements
 from backend.usage.batch import CounterOf, Item, Locked
 from backend.usage.model import Counter, FirstResult, Identity, Source, Window
 
 MOST_IN_A_BATCH = 512
-# A batch is decided and written anew when identities turn out to be taken; more often than this it is not.
+# While one batch is being written in the database, another is decided here; of fewer than so many it would not pay.
+_LEAST_BESIDE = 32
+# How often those of a batch for which the first of their identity says nothing are decided anew.
 _MOST_ROUNDS = 4
 
 
@@ -78,11 +80,13 @@ class Wish:
 
 
 class GroupCommit:
-    """One for a process, with a connection of its own."""
+    """One for a process, with connections of its own."""
 
     def __init__(self, url: str) -> None:
-        self._batches = Batches(self._write, name="group commit", most=MOST_IN_A_BATCH)
-        self._writer = BatchWriter(url)
+        self._batches = Batches(
+            self._write, name="group commit", most=MOST_IN_A_BATCH, writers=WRITERS, least=_LEAST_BESIDE
+        )
+        self._writers = BatchWriters(url)
 
     async def spend(self, wish: Wish) -> Answer:
         """The counter after a spend that is durable; a refusal; the first result of its identity; or `Changed`.
@@ -104,7 +108,7 @@ class GroupCommit:
     async def close(self) -> None:
         """Lets the batch under way end."""
         await self._batches.close()
-        await self._writer.close()
+        await self._writers.close()
 
     async def _write(self, batch: list[Wish]) -> None:
         """Every wish is settled, or the exception is for all that are not."""
@@ -128,8 +132,9 @@ class GroupCommit:
             decided.take(wishes, locked)
             return decided.items
 
-        lost = await self._writer.write(wanted, digests, decide)
-        return [*decided.settle(lost), *_settle_twins(twins)]
+        await self._writers.write(wanted, digests, decide)
+        decided.settle()
+        return _settle_twins(twins)
 
 
 class _Decided:
@@ -159,20 +164,12 @@ class _Decided:
                 self.granted.append((wish, after))
                 self.items.append(_item(wish, applied, after))
 
-    def settle(self, lost: set[UUID]) -> list[Wish]:
-        """Answers all; those that must be decided anew come back: whose identity turned out to have spent, and who
-        was refused for the room that such a one had been given."""
-        again = [wish for wish, _ in self.granted if wish.event_id in lost] if lost else []
-        freed = {wish.key for wish in again}
+    def settle(self) -> None:
+        """It is written: all are answered."""
         for wish, after in self.granted:
-            if not lost or wish.event_id not in lost:
-                wish.settle(after)
+            wish.settle(after)
         for wish, answer in self.others:
-            if freed and isinstance(answer, Refusal) and wish.key in freed:
-                again.append(wish)
-            else:
-                wish.settle(answer)
-        return again
+            wish.settle(answer)
 
 
 def _item(wish: Wish, applied: int, after: Counter) -> Item:
@@ -215,7 +212,8 @@ def _settle_twins(twins: list[tuple[Wish, Wish]]) -> list[Wish]:
     """Gives each the result of the first; those for which it says nothing come back."""
     again = []
     for wish, first in twins:
-        answer = first.answer.result() if first.answer.done() else None
+        is_answered = first.answer.done() and not first.answer.cancelled()
+        answer = first.answer.result() if is_answered else None
         assert wish.identity is not None
         assert first.identity is not None
         if isinstance(answer, Counter):

@@ -7,7 +7,7 @@ into the window in which it took place as long as that one's period is open; aft
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Container, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -22,7 +22,7 @@ from backend.core.ids import AccountId, uuid7
 from backend.db.batches import Batches
 from backend.db.session import Database, is_driver_unavailable
 from backend.enforcement.acting import USAGE_WRITE, acting_accounts
-from backend.enforcement.batch_writer import BatchWriter
+from backend.enforcement.batch_writer import WRITERS, BatchWriters
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.places import Place, Places
 from backend.subscription.entitlements import Entitlements, resolve_many
@@ -95,18 +95,18 @@ def _prepared(position: int, fact: Fact, place: Place, by: Source, now: datetime
 
 
 class Ingest:
-    """One for a process, with a connection of its own."""
+    """One for a process, with connections of its own."""
 
     def __init__(self, database: Database, catalogs: Catalogs) -> None:
         self._database = database
         self._catalogs = catalogs
-        self._writer = BatchWriter(database.url)
-        self._batches = Batches(self._write, name="ingest", most=_MOST_REQUESTS)
+        self._writers = BatchWriters(database.url)
+        self._batches = Batches(self._write, name="ingest", most=_MOST_REQUESTS, writers=WRITERS)
         self._known: OrderedDict[AccountId, tuple[Entitlements, int]] = OrderedDict()
 
     async def close(self) -> None:
         await self._batches.close()
-        await self._writer.close()
+        await self._writers.close()
 
     async def take(self, facts: Sequence[Fact], *, principal: Principal, now: datetime) -> list[Taken]:
         """Counts them, and says of each what became of it, in their order. Durable before the answer.
@@ -187,19 +187,12 @@ class Ingest:
             return await resolve_many(session, account_ids=sorted(account_ids), catalogs=self._catalogs, now=now)
 
     async def _write(self, requests: list[_Request]) -> None:
-        """One transaction. Facts whose account has changed, or whose identity was taken meanwhile, stay undecided."""
+        """One transaction. Facts whose account has changed stay undecided."""
         pending = [fact for request in requests for fact in request.facts]
         # Many share the key of their place; comparing keys, which have ids in them, is more work than finding those.
         wanted = {fact.key: fact.window for fact in {id(fact.key): fact for fact in pending}.values()}
-        items: list[Item] = []
-
-        def decide(locked: Locked) -> list[Item]:
-            items[:] = _decide(pending, locked)
-            return items
-
-        lost = await self._writer.write(wanted, [fact.identity.digest for fact in pending], decide)
-        if lost:
-            _forget(pending, {item.identity.digest for item in items if item.identity and item.event_id in lost})
+        digests = [fact.identity.digest for fact in pending]
+        await self._writers.write(wanted, digests, lambda locked: _decide(pending, locked))
         for request in requests:
             for fact in request.facts:
                 if fact.taken is not None:
@@ -245,13 +238,6 @@ def _decide(pending: Sequence[_Pending], locked: Locked) -> list[Item]:
         fact.taken = Taken(fact.fact.id, "accepted")
         items.append(_item(fact, amount))
     return items
-
-
-def _forget(pending: Sequence[_Pending], digests: Container[bytes]) -> None:
-    """Of these identities it is open again what becomes of them, and of their repetitions."""
-    for fact in pending:
-        if fact.identity.digest in digests:
-            fact.taken = None
 
 
 def _applied(pending: _Pending, used: int) -> int:

@@ -62,8 +62,8 @@ _THERE = """
     SELECT id FROM usage_events JOIN unnest(%b::uuid[], %b::uuid[]) AS wanted (account_id, id) USING (account_id, id)
 """
 
-# All or nothing for each item: one whose identity has spent before leaves every other part empty. The counters are
-# locked, so what is added up here is final.
+# All or nothing: where an identity turns out to have spent meanwhile, the transaction ends by an error, for what was
+# decided after it rests on it. The counters are locked, so what is added up here is final.
 _COUNT = f"""
     WITH place AS MATERIALIZED (
         SELECT * FROM unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
@@ -82,11 +82,9 @@ _COUNT = f"""
         FROM item WHERE digest IS NOT NULL ORDER BY digest
         ON CONFLICT (digest) DO NOTHING
         RETURNING event_id
-    ), granted AS MATERIALIZED (
-        SELECT * FROM item WHERE digest IS NULL OR id IN (SELECT event_id FROM identity)
     ), cost AS MATERIALIZED (
         SELECT account_id, meter, window_start, sum(amount)::bigint AS amount
-        FROM granted GROUP BY account_id, meter, window_start
+        FROM item GROUP BY account_id, meter, window_start
     ), spent AS (
         UPDATE meter_usage u SET used = u.used + cost.amount FROM cost
         WHERE (u.account_id, u.meter, u.window_start) = (cost.account_id, cost.meter, cost.window_start)
@@ -96,18 +94,19 @@ _COUNT = f"""
             window_start, key_id, subject, external_id, properties, corrects)
         SELECT account_id, id, recorded_at, meter, amount, source, true, occurred_at, window_start, key_id,
             subject, external_id, properties::jsonb, corrects
-        FROM granted
+        FROM item
     ), rollup AS (
-        {adding("granted")}
+        {adding("item")}
     )
 """
+_ALL_IDENTITIES = "(SELECT count(*) FROM identity) = (SELECT count(*) FROM item WHERE digest IS NOT NULL)"
 # Of records that are there, and meters that are summed up in them. One that is missing after all ends the transaction.
 _AND_SUM = f"""
     , period AS MATERIALIZED (
         SELECT account_id, period_start,
             coalesce(sum(amount) FILTER (WHERE meter = '{API_CALLS}'), 0)::bigint AS api_calls,
             coalesce(sum(amount) FILTER (WHERE meter = '{JOBS}'), 0)::bigint AS jobs
-        FROM granted WHERE meter IN ('{API_CALLS}', '{JOBS}') GROUP BY account_id, period_start
+        FROM item WHERE meter IN ('{API_CALLS}', '{JOBS}') GROUP BY account_id, period_start
     ), record AS MATERIALIZED (
         SELECT record.id, period.api_calls, period.jobs
         FROM user_usage record JOIN period USING (account_id, period_start)
@@ -117,9 +116,7 @@ _AND_SUM = f"""
             jobs_created = user_usage.jobs_created + record.jobs, updated_at = now()
         FROM record WHERE user_usage.id = record.id
     )
-    SELECT id FROM item WHERE digest IS NOT NULL AND id NOT IN (SELECT event_id FROM identity)
-    UNION ALL
-    SELECT NULL WHERE 1 / ((SELECT count(*) FROM record) = (SELECT count(*) FROM period))::int = 0
+    SELECT 1 / ({_ALL_IDENTITIES} AND (SELECT count(*) FROM record) = (SELECT count(*) FROM period))::int
 """
 _AND_RECORD = f"""
     , period AS MATERIALIZED (
@@ -128,7 +125,7 @@ _AND_RECORD = f"""
             coalesce(sum(amount) FILTER (WHERE meter = '{API_CALLS}'), 0) AS api_calls,
             coalesce(sum(amount) FILTER (WHERE meter = '{JOBS}'), 0) AS jobs,
             bool_or(meter = '{STORAGE}') AS has_storage, bool_or(meter = '{COMPUTE}') AS has_compute
-        FROM granted GROUP BY account_id, period_start, period_end
+        FROM item GROUP BY account_id, period_start, period_end
     ), level AS (
         SELECT period.account_id, period.period_start, coalesce(
             (SELECT used FROM spent WHERE spent.account_id = period.account_id AND spent.meter = '{STORAGE}'),
@@ -157,15 +154,15 @@ _AND_RECORD = f"""
             ) THEN excluded.compute_minutes ELSE record.compute_minutes END,
             updated_at = now()
     )
-    SELECT id FROM item WHERE digest IS NOT NULL AND id NOT IN (SELECT event_id FROM identity)
+    SELECT 1 / ({_ALL_IDENTITIES})::int
 """
 
 _LEVELS = frozenset({STORAGE, COMPUTE})
 _MOST_RECORDS = 200_000
 
 
-class RecordMissing(Exception):
-    """The record of a period was there and is not any more. Nothing was counted; once more, and it is made."""
+class Undone(Exception):
+    """An identity has spent meanwhile, or the record of a period is there no more. Nothing was counted; once more."""
 
 
 class Item(NamedTuple):
@@ -221,6 +218,7 @@ class BatchConnection(Wire):
                 await run(_ENSURE, [*columns, [wanted[key].end for key in keys]], prepare=True)
                 locked = await run(_LOCK, columns, prepare=True, binary=True)
                 versions = await run(_VERSIONS, [sorted(set(columns[0]))], prepare=True, binary=True)
+                first = await run(_FIRST, [list(digests)], prepare=True, binary=True) if digests else None
             rows = await locked.fetchall()
         counters = {
             (AccountId(row[0]), row[1], row[2]): Counter(row[1], wanted[(row[0], row[1], row[2])], *row[3:])
@@ -233,26 +231,22 @@ class BatchConnection(Wire):
             transaction=(await transaction.fetchall())[0][-1],
         )
 
-    async def write(self, items: Sequence[Item]) -> set[UUID]:
-        """Counts the items and commits. Returns the ids of those that were not: their identities have spent.
-
-        Raises RecordMissing.
-        """
+    async def write(self, items: Sequence[Item]) -> None:
+        """Counts the items and commits. Raises Undone."""
         records = {(item.scope.account_id, item.scope.period_start) for item in items}
         is_sum = records <= self._recorded and _LEVELS.isdisjoint([item.meter for item in items])
         statement = _COUNT + (_AND_SUM if is_sum else _AND_RECORD)
         try:
             async with self._connection.pipeline():
-                written = await self._connection.execute(statement, _columns(items), prepare=True, binary=True)
+                await self._connection.execute(statement, _columns(items), prepare=True, binary=True)
                 await self._connection.execute("COMMIT")
         except psycopg.errors.DivisionByZero as error:
             self._recorded.clear()
-            raise RecordMissing from error
+            raise Undone from error
         if not is_sum:
             if len(self._recorded) + len(records) > _MOST_RECORDS:
                 self._recorded.clear()
             self._recorded |= records
-        return {row[0] for row in await written.fetchall()}
 
     async def undo(self) -> None:
         await self._connection.execute("ROLLBACK")
@@ -269,13 +263,13 @@ class BatchConnection(Wire):
             return "aborted"
         return None if row is None else row[0]
 
-    async def counted(self, items: Sequence[Item]) -> set[UUID]:
-        """Which items a transaction that has committed did count."""
+    async def counted(self, items: Sequence[Item]) -> bool:
+        """Whether a transaction that has committed did count these items: all of them or none."""
         async with self._connection.transaction():
             await self._connection.execute(SCOPE_SYSTEM)
             accounts = [item.scope.account_id for item in items]
             rows = await self._connection.execute(_THERE, [accounts, [item.event_id for item in items]])
-            return {row[0] for row in await rows.fetchall()}
+            return len(await rows.fetchall()) == len(items)
 
 
 def _columns(items: Sequence[Item]) -> list[list[Any]]:

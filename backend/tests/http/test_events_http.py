@@ -12,6 +12,7 @@ from sqlalchemy import text
 from backend.db.session import Database
 from backend.tests.http.calls import Caller, Headers, customer, problem, scoped_key, service_key, spent, table_counts
 from backend.tests.moments import NOW
+from backend.usage.model import Identity
 
 EVENTS = "/v1/usage/events"
 
@@ -230,3 +231,68 @@ async def test_cloud_events_are_read_too(
     async with database.read(who.person.account_id) as session:
         kept = await session.scalars(text("SELECT properties FROM usage_events WHERE properties IS NOT NULL"))
         assert {"model": "large"} in kept.all()
+
+
+async def test_consuming_what_was_reported_says_how_the_counter_stands(
+    client: httpx.AsyncClient, who: Caller, host: Headers
+) -> None:
+    assert statuses(await report(client, host, event(who, "k"))) == [("k", "accepted", None)]
+    again = await client.post(
+        "/v1/usage/consume", json={"meter": "jobs", "amount": 1, "idempotency_key": "k"}, headers=who.headers
+    )
+    assert (again.status_code, again.json()["allowed"], again.json()["used"]) == (200, True, 1)
+    other = await client.post(
+        "/v1/usage/consume", json={"meter": "jobs", "amount": 2, "idempotency_key": "k"}, headers=who.headers
+    )
+    problem(other, 409, "idempotency_conflict")
+
+
+async def test_what_is_decided_after_an_identity_that_another_process_takes_is_decided_anew(
+    client: httpx.AsyncClient, database: Database, who: Caller, host: Headers
+) -> None:
+    """A level is set after an amount that turns out to be a repetition; that one must not count in what is set."""
+    level = {"meter": "storage", "operation": "add"}
+    assert statuses(await report(client, host, event(who, "begin", **level, amount=1_000)))[0][1] == "accepted"
+    identity = Identity.of(who.person.account_id, "a", {"meter": "storage", "amount": 100, "properties": None})
+    async with database.system() as session:
+        await session.execute(
+            text(
+                "INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, recorded_at)"
+                " VALUES (:digest, :account_id, :content_hash, gen_random_uuid(), now())"
+            ),
+            {"digest": identity.digest, "account_id": who.person.account_id, "content_hash": identity.content_hash},
+        )
+        facts = [
+            event(who, "a", **level, amount=100),
+            event(who, "b", meter="storage", operation="set", amount=500),
+            event(who, "c", **level, amount=-200),
+        ]
+        reported = asyncio.create_task(report(client, host, *facts))
+        await asyncio.sleep(0.3)  # it waits for the end of this transaction
+        assert not reported.done()
+    assert statuses(await reported) == [("a", "duplicate", None), ("b", "accepted", None), ("c", "accepted", None)]
+    assert await spent(database, who, "storage") == (300, 300)
+
+
+async def test_one_identity_that_is_taken_spoils_no_others_request(
+    client: httpx.AsyncClient, database: Database, who: Caller, host: Headers
+) -> None:
+    """The level would fall below nothing without what is taken: others of the batch are answered all the same."""
+    other = await customer(database)
+    identity = Identity.of(who.person.account_id, "a", {"meter": "storage", "amount": 100, "properties": None})
+    async with database.system() as session:
+        await session.execute(
+            text(
+                "INSERT INTO usage_event_keys (digest, account_id, content_hash, event_id, recorded_at)"
+                " VALUES (:digest, :account_id, :content_hash, gen_random_uuid(), now())"
+            ),
+            {"digest": identity.digest, "account_id": who.person.account_id, "content_hash": identity.content_hash},
+        )
+        both = [event(who, "a", meter="storage", amount=100), event(who, "b", meter="storage", amount=-100)]
+        calls = [asyncio.create_task(report(client, host, *both))]
+        calls += [asyncio.create_task(report(client, host, event(other, f"o{number}"))) for number in range(3)]
+        await asyncio.sleep(0.3)
+    answers = await asyncio.gather(*calls)
+    assert [status for _, status, _ in statuses(answers[0])] == ["duplicate", "accepted"]
+    assert [statuses(answer)[0][1] for answer in answers[1:]] == ["accepted"] * 3
+    assert (await spent(database, who, "storage"), await spent(database, other)) == ((0, 0), (3, 3))
