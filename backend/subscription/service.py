@@ -138,7 +138,10 @@ async def get_current_period_usage(session: ReadSession, user_id: UserId, *, now
 
 
 async def period_usage(session: ReadSession, found: Entitlements) -> UserUsageSchema:
-    """The record of the entitlements' period. Storage is the present level, whenever it was last changed."""
+    """The record of the entitlements' period. Storage is the present level, whenever it was last changed.
+
+    A record from which more of an earlier period was taken back than it has is below nothing, and shown as nothing.
+    """
     record = await read_record(session, account_id=found.account.id, period_start=found.period.start)
     level = await read_counters(session, account_id=found.account.id, wanted=[(STORAGE, LEVEL)])
     stored = level.get((STORAGE, LEVEL.start))
@@ -146,8 +149,8 @@ async def period_usage(session: ReadSession, found: Entitlements) -> UserUsageSc
     return UserUsageSchema(
         period_start=found.period.start,
         period_end=found.period.end,
-        api_calls=record.api_calls if record else 0,
-        jobs_created=record.jobs_created if record else 0,
+        api_calls=max(0, record.api_calls) if record else 0,
+        jobs_created=max(0, record.jobs_created) if record else 0,
         storage_used_mb=described_amount(STORAGE, stored.used) if stored else 0,
         compute_minutes=record.compute_minutes if record else 0,
     )

@@ -49,3 +49,12 @@ class EventUnknown(PlatformError):
     code = "event_unknown"
     status = 404
     title = "No such event"
+
+
+class AmountUnknown(PlatformError):
+    """The event set a level, or was cut off at nothing: only what it changed is known. Report a new level, or retract
+    it, which takes that change back."""
+
+    code = "amount_unknown"
+    status = 409
+    title = "This event has no amount to correct"

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class UserUsage(Base):
-    """One row per account and period, in whole units rounded up. It records; `meter_usage` decides."""
+    """One row per account and period, in whole units rounded up. It records; `meter_usage` decides.
+
+    What is counted or taken back enters the record of the period in which that is done: together the records say what
+    the counters say. One from which more of an earlier period was taken back than it has is below nothing.
+    """
 
     __tablename__ = "user_usage"
     __table_args__ = (

@@ -29,7 +29,7 @@ from backend.enforcement.api.event_schemas import (
     taken_answer,
 )
 from backend.enforcement.errors import MeterUnknown, OutcomeUnknown, RateLimited
-from backend.usage.errors import EventUnknown, IdempotencyConflict, TimestampTooNew, TimestampTooOld
+from backend.usage.errors import AmountUnknown, EventUnknown, IdempotencyConflict, TimestampTooNew, TimestampTooOld
 from backend.usage.facts import Fact, Taken
 
 router = APIRouter(prefix="/v1/usage", tags=["Usage"], route_class=StrictRoute)
@@ -46,7 +46,7 @@ _BODIES: dict[str, Any] = {
     }
 }
 _CALLER = (Unauthenticated, ScopeMissing, RateLimited, OutcomeUnknown, MalformedBody, BodyTooLarge, UnsupportedMedia)
-_CORRECTS = (Unauthenticated, ScopeMissing, AccountUnknown, EventUnknown, RateLimited, OutcomeUnknown)
+_CORRECTS = (Unauthenticated, ScopeMissing, AccountUnknown, EventUnknown, MeterUnknown, RateLimited, OutcomeUnknown)
 _ALONE = (AccountUnknown, MeterUnknown, IdempotencyConflict, TimestampTooOld, TimestampTooNew)
 
 
@@ -76,13 +76,19 @@ async def report(request: Request, principal: CurrentPrincipal, now: Now) -> Res
 
 @router.post("/events/{event_id:path}/retract", responses=problem_responses(*_CORRECTS, body=True))
 async def retract(request: Request, event_id: str, body: RetractBody, callers: CurrentCallers) -> CorrectedAnswer:
-    """Takes an event back, whenever it was reported: what it counted is free again at once. Once is enough."""
+    """Takes an event back, whenever it was reported: what it counted is free again at once. Once is enough.
+
+    Of an event that set a level it takes back what that changed. Suspended accounts are no exception.
+    """
     return await _correct(request, callers, event_id, body, amount=0)
 
 
-@router.post("/events/{event_id:path}/correct", responses=problem_responses(*_CORRECTS, body=True))
+@router.post("/events/{event_id:path}/correct", responses=problem_responses(*_CORRECTS, AmountUnknown, body=True))
 async def correct(request: Request, event_id: str, body: CorrectBody, callers: CurrentCallers) -> CorrectedAnswer:
-    """Says what an event really was; the difference is counted."""
+    """Says what an event really was; the difference is counted.
+
+    An event that set a level has no amount of its own (409 `amount_unknown`): report a new level instead.
+    """
     return await _correct(request, callers, event_id, body, amount=body.amount)
 
 

@@ -99,7 +99,7 @@ class RetractBody(BaseModel):
 
 
 class CorrectBody(RetractBody):
-    """What it really was, and why it is corrected; 0 takes it back."""
+    """What it really was, and why it is corrected; 0 takes it back. Of a counter it is 0 or more, of a gauge signed."""
 
     amount: Amount
 

@@ -179,6 +179,8 @@ export interface paths {
         /**
          * Retract
          * @description Takes an event back, whenever it was reported: what it counted is free again at once. Once is enough.
+         *
+         *     Of an event that set a level it takes back what that changed. Suspended accounts are no exception.
          */
         post: operations["retract_v1_usage_events__event_id__retract_post"];
         delete?: never;
@@ -199,6 +201,8 @@ export interface paths {
         /**
          * Correct
          * @description Says what an event really was; the difference is counted.
+         *
+         *     An event that set a level has no amount of its own (409 `amount_unknown`): report a new level instead.
          */
         post: operations["correct_v1_usage_events__event_id__correct_post"];
         delete?: never;
@@ -1136,7 +1140,7 @@ export interface components {
         };
         /**
          * CorrectBody
-         * @description What it really was, and why it is corrected; 0 takes it back.
+         * @description What it really was, and why it is corrected; 0 takes it back. Of a counter it is 0 or more, of a gauge signed.
          */
         CorrectBody: {
             /** Reason */
@@ -3504,7 +3508,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_input`: A value is not acceptable */
+            /** @description `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3602,6 +3606,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `amount_unknown`: This event has no amount to correct */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `body_too_large`: The body is too large */
             413: {
                 headers: {
@@ -3620,7 +3633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid_input`: A value is not acceptable */
+            /** @description `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
