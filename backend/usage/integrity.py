@@ -26,7 +26,7 @@ from backend.usage.model import EPOCH, JOBS_IN_FLIGHT
 from backend.usage.partitions import USAGE_EVENTS, retired_before
 from backend.usage.rollups import adding
 
-Fault = Literal["counter", "events", "sums", "unexplained"]
+Fault = Literal["counter", "events", "sums", "unexplained", "unread"]
 
 _PAGE = 500
 _NOBODY = UUID(int=0)
@@ -103,7 +103,10 @@ _APPEND = text("""
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What was found of one meter of one account, in base units, and which of the three was wrong."""
+    """What was found of one meter of one account, in base units, and which of the three was wrong.
+
+    Of one that is `unread`, for somebody held its counters, nothing more is known: all are 0.
+    """
 
     account_id: AccountId
     meter: str
@@ -131,14 +134,20 @@ class _How:
 async def check(database: Database, *, now: datetime, repairs: bool = True, appends: bool = True) -> list[Difference]:
     """Compares everything, and repairs what can be explained, each meter of an account in its own transaction.
 
-    Without `appends` missing events stay missing: for while a month of them may come back.
+    Without `appends` missing events stay missing: for while a month of them may come back. A meter that cannot be read
+    now does not keep the others waiting.
     """
     async with database.read() as session:
         how = _How(await retired_before(session, USAGE_EVENTS), now, repairs, appends)
     found = []
     async for account_id, meter in _differing(database, how):
-        async with database.account(account_id) as session:
-            difference = await _examine(session, account_id, meter, how)
+        try:
+            async with database.account(account_id) as session:
+                difference = await _examine(session, account_id, meter, how)
+        except Exception:
+            _log.exception("usage not compared", account_id=str(account_id), meter=meter)
+            found.append(Difference(account_id, meter, 0, 0, 0, "unread"))
+            continue
         if difference is not None:
             _log.error("usage differs", account_id=str(account_id), meter=meter, fault=difference.fault)
             found.append(difference)

@@ -29,10 +29,10 @@ class Compared:
 
     @property
     def is_explained(self) -> bool:
-        """Whether nothing is left that somebody has to look at."""
+        """Whether everything was read, and nothing is left that somebody has to look at."""
         return (
             all(finding.fault == "default" for finding in self.months)
-            and all(difference.fault != "unexplained" for difference in self.differences)
+            and all(difference.fault not in ("unexplained", "unread") for difference in self.differences)
             and all(record.is_repaired for record in self.records)
         )
 

@@ -149,6 +149,49 @@ async def test_a_lost_record_is_found_and_nothing_else_takes_its_usage(
     assert await records(database, other) == [(0, 3, 0, 0)]
 
 
+async def calls_by_period(database: Database, who: Caller) -> list[int]:
+    async with database.read(who.person.account_id) as session:
+        return list((await session.scalars(text("SELECT api_calls FROM user_usage ORDER BY period_start"))).all())
+
+
+async def test_a_day_that_comes_to_nothing_over_the_end_of_a_period_is_no_difference(
+    client: httpx.AsyncClient, database: Database, clock: ManualClock, host: Headers
+) -> None:
+    who = await customer(database, now=NOW - timedelta(days=28) + timedelta(hours=6))
+    await report(client, host, event(who, "a", meter="api_calls", amount=7))
+    clock.advance(timedelta(hours=7))
+    await retract(client, host, who, "a")
+    before = await calls_by_period(database, who)
+    assert (sum(before), before[0]) == (0, 7)
+    assert await check_records(database, now=clock.now()) == []
+    assert await calls_by_period(database, who) == before
+
+
+async def test_records_of_a_test_account_are_right_whatever_its_clock_was_when_it_counted(
+    client: httpx.AsyncClient, database: Database, host: Headers
+) -> None:
+    who = await customer(database, now=NOW - timedelta(days=28) + timedelta(hours=6))
+
+    async def use(name: str, amount: int) -> None:
+        await report(client, host, event(who, name, meter="api_calls", amount=amount))
+        consumed = {"meter": "api_calls", "amount": amount}
+        assert (await client.post("/v1/usage/consume", json=consumed, headers=who.headers)).status_code == 200
+        assert (await client.get("/v1/ping", headers=who.headers)).status_code == 200
+        await client.get("/v1/subscription/usage", headers=who.headers)
+
+    await use("a", 25)
+    async with database.system() as session:
+        await session.execute(
+            text("UPDATE accounts SET mode = 'test', clock_offset = '8 hours', version = version + 1 WHERE id = :id"),
+            {"id": who.person.account_id},
+        )
+    await use("b", 3)
+    before = await calls_by_period(database, who)
+    assert before == [51, 7]
+    assert await check_records(database, now=NOW) == []
+    assert await calls_by_period(database, who) == before
+
+
 async def test_days_and_periods_that_an_upgrade_or_an_end_divides_are_no_difference(
     client: httpx.AsyncClient, database: Database, clock: ManualClock, host: Headers
 ) -> None:
@@ -315,6 +358,33 @@ async def test_what_cannot_be_explained_is_left_alone(database: Database, who: C
     first = await check(database, now=NOW)
     assert [found.fault for found in first] == ["unexplained"]
     assert await check(database, now=NOW) == first
+
+
+async def test_an_account_that_somebody_holds_keeps_neither_others_from_repair_nor_itself_for_explained(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    people = sorted([await customer(database, plan="pro") for _ in range(2)], key=lambda one: one.person.account_id)
+    for who in people:
+        consumed = {"meter": "jobs", "amount": 3}
+        assert (await client.post("/v1/usage/consume", json=consumed, headers=who.headers)).status_code == 200
+        await planted(database, _WRONG["counter raised"][0], who)
+        await planted(database, _WRONG_RECORDS["calls"], who)
+    held, free = people
+    async with database.account(held.person.account_id) as session:
+        await session.execute(text("SELECT 1 FROM meter_usage FOR UPDATE"))
+        compared = await compare_all(database, now=NOW)
+    assert [(one.account_id, one.fault) for one in compared.differences] == [
+        (held.person.account_id, "unread"),
+        (free.person.account_id, "counter"),
+    ]
+    found = [(one.account_id, one.meter, one.is_repaired) for one in compared.records]
+    assert found == [(held.person.account_id, None, False), (free.person.account_id, "api_calls", True)]
+    assert not compared.is_explained
+    assert await spent(database, free) == (3, 3)
+    again = await compare_all(database, now=NOW)
+    assert {one.account_id for one in again.differences} == {one.account_id for one in again.records}
+    assert [one.account_id for one in again.differences] == [held.person.account_id]
+    assert again.is_explained
 
 
 async def test_what_is_spent_meanwhile_is_no_difference(
