@@ -101,13 +101,18 @@ class RoundConnection(Wire):
     async def lock(
         self, keys: Sequence[CounterKey], openings: Sequence[Opening], accounts: Collection[AccountId]
     ) -> tuple[dict[CounterKey, Counter], InForce]:
-        """Locks counters, making those that are to be opened and are missing, with the records of their periods."""
+        """Locks counters, making those that are to be opened and are missing, with the records of their periods.
+
+        What is there is locked before anything is made, and records are made last, as by everybody: a row that is
+        made keeps others waiting as a lock does.
+        """
         run = self._connection.execute
         async with self._connection.pipeline():
+            counters = await run(LOCK, columns(keys), prepare=True, binary=True) if keys else None
             if openings:
                 await run(_ENSURE, _windows(openings), prepare=True)
+                counters = await run(LOCK, columns(keys), prepare=True, binary=True)
                 await run(_ENSURE_RECORDS, _periods(openings), prepare=True)
-            counters = await run(LOCK, columns(keys), prepare=True, binary=True) if keys else None
             versions = await run(_VERSIONS, {"ids": list(accounts)}, prepare=True, binary=True)
             catalog = await run(READ_KEY, prepare=True)
         found = counters_of(await counters.fetchall()) if counters else {}
