@@ -221,14 +221,18 @@ class Treasury:
 
     async def _care(self) -> None:
         """Looks after what dead processes left."""
-        async with self._database.system() as session:
-            while await forfeit_one(session):
-                FORFEITED.inc()
+        while await self._forfeit():
+            FORFEITED.inc()
         await take_over(self._database, await self._its_folder())
         if self.allowances is None:
             await self._open()
         else:
             await (await self._ready()).tidy(self.allowances.journal.id)
+
+    async def _forfeit(self) -> bool:
+        """One journal in one transaction: counters of several would be locked in the order of the journals."""
+        async with self._database.system() as session:
+            return await forfeit_one(session) is not None
 
     async def _open(self) -> None:
         """Begins a journal; where the disk has no room for one, every meter is strict."""

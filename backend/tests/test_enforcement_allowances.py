@@ -22,7 +22,7 @@ from backend.tests.factories.accounts import Person, person
 from backend.tests.factories.calls import Stored, plans_with, stored
 from backend.tests.fakes.process import Process
 from backend.tests.moments import NOW
-from backend.tests.turns import in_turns
+from backend.tests.turns import in_turns, until_somebody_waits
 
 Start = Callable[[], Awaitable[Process]]
 
@@ -134,6 +134,18 @@ async def expire(database: Database) -> None:
         await session.execute(text("UPDATE journal_positions SET expires_at = clock_timestamp() - interval '1 s'"))
 
 
+_HELD_BY_DEAD = text("""
+    WITH journal AS (
+        INSERT INTO journal_positions (id, expires_at, created_at)
+        VALUES (CAST(:journal AS uuid), clock_timestamp() - interval '1 s', clock_timestamp())
+    ), counter AS (
+        INSERT INTO meter_usage (account_id, meter, window_start, held) VALUES (:account, 'api_calls', :now, 5)
+    )
+    INSERT INTO allowances (account_id, meter, window_start, journal_id, amount)
+    VALUES (:account, 'api_calls', :now, CAST(:journal AS uuid), 5)
+""")
+
+
 async def test_who_was_stopped_past_its_lease_forfeits_until_it_settles(
     start: Start, database: Database, user: Person
 ) -> None:
@@ -162,6 +174,32 @@ async def test_who_was_stopped_past_its_lease_forfeits_until_it_settles(
     # It wakes, and says what it had spent: the rest is free again.
     await stopped.treasury._do_round()
     assert await stored(database, user.account_id) == Stored(used=3, held=0, forfeited=0, events=3, recorded=3)
+
+
+async def test_what_several_dead_processes_held_is_forfeited_in_no_circle(
+    start: Start, database: Database, user: Person
+) -> None:
+    """Each in a transaction of its own: the order of journals is not that in which counters are locked."""
+    process = await start()
+    task = process.treasury._task
+    assert task is not None
+    task.cancel()
+    await asyncio.wait([task])
+    async with database.system() as session:
+        others = [await person(session) for _ in range(2)]
+        first, second = sorted(one.account_id for one in others)
+        # The journal that is looked at first holds of the counter that comes last.
+        for journal, account_id in (("0" * 31 + "1", second), ("0" * 31 + "2", first)):
+            await session.execute(_HELD_BY_DEAD, {"journal": journal, "account": account_id, "now": NOW})
+    lock = text("SELECT 1 FROM meter_usage WHERE account_id = :id FOR UPDATE")
+    async with database.system() as session:
+        await session.execute(lock, {"id": first})
+        caring = asyncio.create_task(process.treasury._care())
+        await until_somebody_waits(database)
+        await session.execute(lock, {"id": second})
+    await caring
+    for account_id in (first, second):
+        assert await stored(database, account_id) == Stored(forfeited=5)
 
 
 async def test_after_another_boot_records_count_and_the_rest_is_forfeited(

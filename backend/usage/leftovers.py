@@ -32,7 +32,8 @@ _FORGET = text("DELETE FROM journal_positions WHERE id = :id")
 async def forfeit_one(session: SystemSession) -> UUID | None:
     """Forfeits what one process holds whose lease has run out: it counts against limits and is given to nobody.
 
-    Returns its journal; None when every process is heard of.
+    Returns its journal; None when every process is heard of. One in a transaction: counters are locked in the order of
+    their keys, and those of another journal may come before.
     """
     journal_id: UUID | None = await session.scalar(_DUE)
     if journal_id is not None:

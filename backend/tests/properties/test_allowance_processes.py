@@ -135,8 +135,10 @@ class Machine(RuleBasedStateMachine):
         async def work() -> None:
             async with self.database.system() as session:
                 await session.execute(_EXPIRE)
-                while await forfeit_one(session):
-                    pass
+            is_any = True
+            while is_any:
+                async with self.database.system() as session:
+                    is_any = await forfeit_one(session) is not None
 
         self.run(work())
 
