@@ -40,10 +40,6 @@ class Stream:
         self._is_over = False
         self._wake = asyncio.Event()
 
-    @property
-    def is_over(self) -> bool:
-        return self._is_over
-
     def put(self, frames: list[Frame]) -> None:
         """In order. What was sent already is not sent again."""
         for frame in frames:
