@@ -2,6 +2,9 @@
 
 Filled from the events that are there. Later ones are added by the statements that append them.
 
+To be run while the application is stopped: events that are appended between the filling and the end are in no sum, and
+the index is made under a lock that writers wait for, since that of a partitioned table cannot be made concurrently.
+
 Revision ID: 202511251800
 Revises: 202511251000
 """

@@ -103,8 +103,9 @@ async def make_ahead(
 ) -> list[str]:
     """The partitions of the next months that were not there, each in a transaction of its own. Returns their names.
 
-    Made beside the table and then attached, which reads and writers of the table need not wait for. A month whose
-    rows are in the default partition already stays there.
+    Made beside the table and then attached, which readers and writers of other parts need not wait for. Who comes to
+    the default part waits, for it is locked while PostgreSQL looks whether it has rows of the month: as long as
+    reading all of it takes. A month whose rows are there already stays there.
     """
     made = []
     for ahead in range(1, months + 1):
