@@ -28,7 +28,8 @@ router = APIRouter(prefix="/v1/usage", tags=["Usage"], route_class=StrictRoute)
 _ERRORS = (Unauthenticated, ScopeMissing, AccountUnknown, AccountSuspended, MeterUnknown, RateLimited)
 _LENGTH_OF_DATE = len("2026-11-25")
 _INSTANT = timedelta(microseconds=1)
-_YEARS = range(2000, 2101)
+# What a level was repaired by has the first moment of 1970.
+_YEARS = range(1970, 2101)
 _CSV, _JSON = "text/csv; charset=utf-8", "application/json"
 
 MeterName = Annotated[str, Query(min_length=1, max_length=100)]
@@ -125,14 +126,7 @@ async def _events(
         find_meter(entitlements, meter)
     begins, ends = _range(start, to, entitlements, ahead=NEWEST + _INSTANT)
     await request.app.state.treasury.settle_account(caller.account_id, meter)
-    return events(
-        database,
-        account_id=caller.account_id,
-        meter=meter,
-        start=begins,
-        end=ends,
-        clock_offset=entitlements.account.clock_offset,
-    )
+    return events(database, account_id=caller.account_id, meter=meter, start=begins, end=ends)
 
 
 def _range(
