@@ -11,35 +11,10 @@ from backend.enforcement.errors import OutcomeUnknown
 from backend.usage.batch import BatchConnection, CounterOf, Item, Locked, Undone
 from backend.usage.model import Window
 
-# How often a batch is decided anew because identities turn out to be taken.
+# How often a batch is decided anew because identities turn out to be taken, or another process waits in a circle.
 _MOST_ROUNDS = 4
-# How many batches a process writes at once.
-WRITERS = 2
 # How long, and how often, an end that was not heard of is asked for.
 _STATUS_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
-
-
-class BatchWriters:
-    """As many as batches are written at once. Batches wait for each other only where they count for the same accounts:
-    all lock counters in one order, and identities after them."""
-
-    def __init__(self, url: str) -> None:
-        self._all = [BatchWriter(url) for _ in range(WRITERS)]
-        self._free = [*self._all]
-
-    async def write(
-        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
-    ) -> None:
-        """As BatchWriter's; not for more than WRITERS at once."""
-        writer = self._free.pop()
-        try:
-            await writer.write(wanted, digests, decide)
-        finally:
-            self._free.append(writer)
-
-    async def close(self) -> None:
-        for writer in self._all:
-            await writer.close()
 
 
 class BatchWriter:
@@ -58,7 +33,7 @@ class BatchWriter:
         Raises OutcomeUnknown, Unavailable, and what the driver raises where the database does not answer.
         """
         for _ in range(_MOST_ROUNDS):
-            with contextlib.suppress(Undone):
+            with contextlib.suppress(Undone, psycopg.errors.DeadlockDetected):
                 await self._write(wanted, digests, decide)
                 return
         raise Unavailable("Too many equal requests at once; repeat it.", headers={"Retry-After": "1"})

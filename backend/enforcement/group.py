@@ -19,15 +19,13 @@ from backend.core.errors import Unavailable
 from backend.core.ids import uuid7
 from backend.db.batches import Batches
 from backend.db.session import is_driver_unavailable
-from backend.enforcement.batch_writer import WRITERS, BatchWriters
+from backend.enforcement.batch_writer import BatchWriter
 from backend.enforcement.decide import Ask, granted
 from backend.subscription.entitlements import Entitlements
 from backend.usage.batch import CounterOf, Item, Locked
 from backend.usage.model import Counter, FirstResult, Identity, Source, Window
 
 MOST_IN_A_BATCH = 512
-# While one batch is being written in the database, another is decided here; of fewer than so many it would not pay.
-_LEAST_BESIDE = 32
 # How often those of a batch for which the first of their identity says nothing are decided anew.
 _MOST_ROUNDS = 4
 
@@ -80,13 +78,11 @@ class Wish:
 
 
 class GroupCommit:
-    """One for a process, with connections of its own."""
+    """One for a process, with a connection of its own."""
 
     def __init__(self, url: str) -> None:
-        self._batches = Batches(
-            self._write, name="group commit", most=MOST_IN_A_BATCH, writers=WRITERS, least=_LEAST_BESIDE
-        )
-        self._writers = BatchWriters(url)
+        self._batches = Batches(self._write, name="group commit", most=MOST_IN_A_BATCH)
+        self._writer = BatchWriter(url)
 
     async def spend(self, wish: Wish) -> Answer:
         """The counter after a spend that is durable; a refusal; the first result of its identity; or `Changed`.
@@ -108,7 +104,7 @@ class GroupCommit:
     async def close(self) -> None:
         """Lets the batch under way end."""
         await self._batches.close()
-        await self._writers.close()
+        await self._writer.close()
 
     async def _write(self, batch: list[Wish]) -> None:
         """Every wish is settled, or the exception is for all that are not."""
@@ -132,7 +128,7 @@ class GroupCommit:
             decided.take(wishes, locked)
             return decided.items
 
-        await self._writers.write(wanted, digests, decide)
+        await self._writer.write(wanted, digests, decide)
         decided.settle()
         return _settle_twins(twins)
 

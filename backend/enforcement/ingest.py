@@ -22,7 +22,7 @@ from backend.core.ids import AccountId, uuid7
 from backend.db.batches import Batches
 from backend.db.session import Database, is_driver_unavailable
 from backend.enforcement.acting import USAGE_WRITE, acting_accounts
-from backend.enforcement.batch_writer import WRITERS, BatchWriters
+from backend.enforcement.batch_writer import BatchWriter
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.places import Place, Places
 from backend.subscription.entitlements import Entitlements, resolve_many
@@ -95,18 +95,18 @@ def _prepared(position: int, fact: Fact, place: Place, by: Source, now: datetime
 
 
 class Ingest:
-    """One for a process, with connections of its own."""
+    """One for a process, with a connection of its own."""
 
     def __init__(self, database: Database, catalogs: Catalogs) -> None:
         self._database = database
         self._catalogs = catalogs
-        self._writers = BatchWriters(database.url)
-        self._batches = Batches(self._write, name="ingest", most=_MOST_REQUESTS, writers=WRITERS)
+        self._writer = BatchWriter(database.url)
+        self._batches = Batches(self._write, name="ingest", most=_MOST_REQUESTS)
         self._known: OrderedDict[AccountId, tuple[Entitlements, int]] = OrderedDict()
 
     async def close(self) -> None:
         await self._batches.close()
-        await self._writers.close()
+        await self._writer.close()
 
     async def take(self, facts: Sequence[Fact], *, principal: Principal, now: datetime) -> list[Taken]:
         """Counts them, and says of each what became of it, in their order. Durable before the answer.
@@ -192,7 +192,7 @@ class Ingest:
         # Many share the key of their place; comparing keys, which have ids in them, is more work than finding those.
         wanted = {fact.key: fact.window for fact in {id(fact.key): fact for fact in pending}.values()}
         digests = [fact.identity.digest for fact in pending]
-        await self._writers.write(wanted, digests, lambda locked: _decide(pending, locked))
+        await self._writer.write(wanted, digests, lambda locked: _decide(pending, locked))
         for request in requests:
             for fact in request.facts:
                 if fact.taken is not None:

@@ -125,69 +125,12 @@ async def test_who_waits_behind_a_write_that_is_stopped_is_told() -> None:
     batches = Batches(write, name="test", most=1)
     wishes = add(batches, 1, 2, 3)
     await write.begun.wait()
-    (task,) = [task for task in asyncio.all_tasks() if task.get_name() == "test"]
-    task.cancel()
+    assert batches._task is not None
+    batches._task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
+        await batches._task
     assert [[type(answer) for answer in wish.answers] for wish in wishes] == [[asyncio.CancelledError]] * 3
     write.may.set()
     (later,) = add(batches, 4)
     await batches.close()
     assert later.answers == [4]
-
-
-async def test_two_writers_share_what_waits() -> None:
-    write = Writer()
-    batches = Batches(write, name="test", most=100, writers=2, least=4)
-    wishes = add(batches, *range(20))
-    await write.begun.wait()
-    await asyncio.sleep(0)
-    assert write.batches == [list(range(10)), list(range(10, 20))]
-    wishes += add(batches, *range(20, 26))
-    assert len(write.batches) == 2, "both are writing"
-    write.may.set()
-    await batches.close()
-    assert sorted(name for batch in write.batches[2:] for name in batch) == list(range(20, 26))
-    assert [wish.answers for wish in wishes] == [[number] for number in range(26)]
-
-
-async def test_a_few_are_not_worth_a_second_writer() -> None:
-    write = Writer()
-    batches = Batches(write, name="test", most=100, writers=2, least=4)
-    add(batches, 0)
-    await write.begun.wait()
-    add(batches, 1, 2, 3)
-    await asyncio.sleep(0)
-    assert write.batches == [[0]]
-    add(batches, 4)
-    await asyncio.sleep(0)
-    assert write.batches == [[0], [1, 2, 3, 4]]
-    write.may.set()
-    await batches.close()
-
-
-async def test_who_is_cancelled_with_the_last_writer_is_told() -> None:
-    write = Writer()
-    batches = Batches(write, name="test", most=3, writers=2, least=2)
-    wishes = add(batches, *range(10))
-    await write.begun.wait()
-    await asyncio.sleep(0)
-    for task in [task for task in asyncio.all_tasks() if task.get_name() == "test"]:
-        task.cancel()
-    await batches.close()
-    assert all(len(wish.answers) == 1 for wish in wishes)
-
-
-async def test_who_comes_as_the_last_task_ends_is_written() -> None:
-    """A task that has looked at the queue for the last time is not counted on, though it is not done yet."""
-    write = Writer()
-    write.may.set()
-    batches = Batches(write, name="test", most=10, writers=2, least=8)
-    for _ in range(50):
-        (wish,) = add(batches, 1)
-        for _ in range(3):  # as long as it takes to be answered, and no longer
-            await asyncio.sleep(0)
-        assert wish.answers == [1]
-        wishes = add(batches, 2, 3)
-        await asyncio.wait_for(batches.close(), 1)
-        assert [each.answers for each in wishes] == [[2], [3]]
