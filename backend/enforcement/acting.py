@@ -53,20 +53,21 @@ async def acting_accounts(
     accounts: dict[str | None, AccountId | PlatformError] = {}
     for name in names:
         try:
-            accounts[name] = await _acting(database, principal, name, known.get(name or ""), now)
+            accounts[name] = await _acting(database, principal, name, known.get(name or ""), scope, now)
         except PlatformError as error:
             accounts[name] = error
     return accounts
 
 
 async def _acting(
-    database: Database, principal: Principal, named: str | None, found: AccountId | None, now: datetime
+    database: Database, principal: Principal, named: str | None, found: AccountId | None, scope: str, now: datetime
 ) -> AccountId:
     if named is None:
         if principal.account_id is None:
             raise InvalidInput("account_id: a service key names the account it acts for.")
         return principal.account_id
-    if found is None and principal.kind == "service_key" and ACCOUNTS_CREATE in principal.scopes:
+    creates = scope == USAGE_WRITE and principal.kind == "service_key" and ACCOUNTS_CREATE in principal.scopes
+    if found is None and creates:  # whoever only reads would make accounts by mistyping
         found = await _create(database, named, now)
     is_free = principal.kind == "service_key" or _OPERATOR in principal.roles
     if found is None or (found != principal.account_id and not is_free):

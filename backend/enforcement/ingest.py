@@ -157,7 +157,8 @@ class Ingest:
         assert isinstance(known, Entitlements)
         assert fact.timestamp is not None
         ahead = await self._read({known.account.id}, fact.timestamp - known.account.clock_offset)
-        return places.make(fact, ahead.get(known.account.id, known), fact.timestamp, now)
+        places.ahead[fact.account] = ahead.get(known.account.id, known)
+        return places.make(fact, places.ahead[fact.account], fact.timestamp, now)
 
     async def _entitlements(
         self, account_ids: Set[AccountId], now: datetime, *, is_fresh: bool

@@ -78,6 +78,7 @@ class Live:
         if len(watched.streams) >= MOST_OF_ACCOUNT:
             raise TooManyStreams(
                 f"{MOST_OF_ACCOUNT} live views of this account are open, as many as there may be. Close one.",
+                headers={"Retry-After": "5"},
                 limit=MOST_OF_ACCOUNT,
                 retryable=True,
             )

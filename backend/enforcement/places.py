@@ -27,10 +27,12 @@ class Place(NamedTuple):
 
 
 class Places:
-    """The places of one request: facts of one account and meter mostly share one."""
+    """The places of one request, whose terms are read once: facts of one account and meter mostly share one."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str | None, str], tuple[MeterDefinition, Place]] = {}
+        self.ahead: dict[str | None, Entitlements] = {}
+        """Of accounts by their names: what holds in their next periods."""
 
     def of(self, fact: Fact, terms: Entitlements | PlatformError, now: datetime) -> Place | None:
         """The place of a fact, or None for one of the next period. Raises what stands against it."""
@@ -41,10 +43,11 @@ class Places:
         meter = last[0] if last else find_meter(terms, fact.meter)
         ensure_fits(fact, meter)
         occurred_at = _moment(fact, its_now)
-        if last and last[1].terms is terms and last[1].begins <= occurred_at < last[1].ends:
+        if last and last[1].begins <= occurred_at < last[1].ends:
             return last[1]._replace(occurred_at=occurred_at)
         if terms.period.end is not None and occurred_at >= terms.period.end:
-            return None
+            ahead = self.ahead.get(fact.account)
+            return None if ahead is None else self.make(fact, ahead, occurred_at, now)
         return self.make(fact, terms, occurred_at, now)
 
     def make(self, fact: Fact, terms: Entitlements, occurred_at: datetime, now: datetime) -> Place:

@@ -26,9 +26,19 @@ AccountName = Annotated[str, Field(min_length=1, max_length=300)]
 
 def _moment(value: Any) -> Any:
     """A time is text with an offset; numbers are not read as seconds."""
-    if not isinstance(value, str):
-        raise ValueError("a time is text, such as 2026-11-25T12:00:00Z")
-    return datetime.fromisoformat(value)
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("a time is text with an offset, such as 2026-11-25T12:00:00Z")
+    return moment
+
+
+def _no_bytes(value: Any) -> None:
+    """What cannot be read must not count as if nothing were in it."""
+    if value is not None:
+        raise ValueError("data in base64 is not read; send `data` as JSON")
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
@@ -82,7 +92,8 @@ class CloudEvent(BaseModel):
     type: Name
     subject: AccountName | None = None
     time: Moment | None = None
-    datacontenttype: Literal["application/json"] | None = None
+    datacontenttype: Annotated[str, Field(pattern=r"(?i)^application/json\s*(;.*)?$")] | None = None
+    data_base64: Annotated[None, BeforeValidator(_no_bytes)] = None
     data: CloudEventData = CloudEventData()
 
 
@@ -189,9 +200,14 @@ def _of_event(event: EventBody) -> Fact:
     )
 
 
+def _escaped(source: str) -> str:
+    """Without the sign that ends it: no two pairs of source and id may look alike."""
+    return source.replace("%", "%25").replace("#", "%23")
+
+
 def _of_cloud(event: CloudEvent) -> Fact:
     return Fact(
-        id=f"{event.source}#{event.id}",
+        id=f"{_escaped(event.source)}#{event.id}",
         meter=event.type,
         amount=event.data.amount,
         account=event.subject,
@@ -201,7 +217,16 @@ def _of_cloud(event: CloudEvent) -> Fact:
     )
 
 
+_SAID = {
+    "extra_forbidden": "this field is not known here",
+    "missing": "this field is missing",
+    "model_type": "an object is expected",
+    "dict_type": "an object is expected",
+}
+
+
 def _words(errors: Sequence[Any]) -> str:
     first = errors[0]
     place = ".".join(str(part) for part in first["loc"]) or "event"
-    return f"{place}: {first['msg']}."
+    said = _SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    return f"{place}: {said.rstrip('.')}."

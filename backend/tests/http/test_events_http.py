@@ -296,3 +296,45 @@ async def test_one_identity_that_is_taken_spoils_no_others_request(
     assert [status for _, status, _ in statuses(answers[0])] == ["duplicate", "accepted"]
     assert [statuses(answer)[0][1] for answer in answers[1:]] == ["accepted"] * 3
     assert (await spent(database, who, "storage"), await spent(database, other)) == ((0, 0), (3, 3))
+
+
+CLOUD = "application/cloudevents+json"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data_base64": "eyJhbW91bnQiOiA1MH0="}, "base64"),
+        ({"time": "yesterday"}, "such as 2026-11-25T12:00:00Z"),
+        ({"time": "2026-03-10T12:00:00"}, "such as 2026-11-25T12:00:00Z"),
+        ({"datacontenttype": "text/plain"}, "datacontenttype"),
+    ],
+)
+async def test_a_cloud_event_that_cannot_be_read_is_refused_in_words(
+    client: httpx.AsyncClient, who: Caller, host: Headers, changes: dict[str, Any], said: str
+) -> None:
+    body = {"specversion": "1.0", "id": "1", "source": "/x", "type": "jobs", "subject": who.account_id, **changes}
+    answer = await client.post(EVENTS, json=body, headers={**host, "Content-Type": CLOUD})
+    assert said in problem(answer, 422, "invalid_input")["detail"]
+
+
+async def test_no_two_cloud_events_of_different_sources_are_one(
+    client: httpx.AsyncClient, database: Database, who: Caller, host: Headers
+) -> None:
+    pairs = [("/x#y", "z"), ("/x", "y#z"), ("/x%23y", "z")]
+    for source, id_ in pairs:
+        body = {"specversion": "1.0", "id": id_, "source": source, "type": "jobs", "subject": who.account_id}
+        body["datacontenttype"] = "application/json; charset=utf-8"
+        answer = await client.post(EVENTS, json=body, headers={**host, "Content-Type": CLOUD})
+        assert statuses(answer)[0][1] == "accepted"
+    assert await spent(database, who) == (3, 3)
+
+
+async def test_whoever_reads_makes_no_account(client: httpx.AsyncClient, database: Database) -> None:
+    host = await service_key(database, "usage:read", "usage:write", "accounts:create")
+    for path in ("/v1/usage/series?meter=jobs&from=2026-03-01&", "/v1/usage/notices?", "/v1/usage/export.csv?from=2026-03-01&"):
+        problem(await client.get(f"{path}account_id=external:typo", headers=host), 404, "account_unknown")
+    used = await client.post(
+        "/v1/usage/consume", json={"meter": "jobs", "amount": 1, "account_id": "external:new"}, headers=host
+    )
+    assert used.json()["used"] == 1

@@ -2361,7 +2361,12 @@ export interface components {
              * Datacontenttype
              * @default null
              */
-            datacontenttype: "application/json" | null;
+            datacontenttype: string | null;
+            /**
+             * Data Base64
+             * @default null
+             */
+            data_base64: null;
             /**
              * @default {
              *       "amount": 1,
