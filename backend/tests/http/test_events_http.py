@@ -332,7 +332,8 @@ async def test_no_two_cloud_events_of_different_sources_are_one(
 
 async def test_whoever_reads_makes_no_account(client: httpx.AsyncClient, database: Database) -> None:
     host = await service_key(database, "usage:read", "usage:write", "accounts:create")
-    for path in ("/v1/usage/series?meter=jobs&from=2026-03-01&", "/v1/usage/notices?", "/v1/usage/export.csv?from=2026-03-01&"):
+    since = "from=2026-03-01&"
+    for path in (f"/v1/usage/series?meter=jobs&{since}", "/v1/usage/notices?", f"/v1/usage/export.csv?{since}"):
         problem(await client.get(f"{path}account_id=external:typo", headers=host), 404, "account_unknown")
     used = await client.post(
         "/v1/usage/consume", json={"meter": "jobs", "amount": 1, "account_id": "external:new"}, headers=host
