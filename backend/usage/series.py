@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, text
 from backend.core.ids import AccountId
 from backend.db.session import ReadSession
 from backend.usage.model import EPOCH
-from backend.usage.rollups import NO_KEY
+from backend.usage.rollups import BUCKET, NO_KEY
 
 Step = Literal["hour", "day", "month"]
 MOST_POINTS = 1_000
@@ -44,7 +44,9 @@ class KeyPoint:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What was counted of a meter since a moment, and when it was used for the first time at all."""
+    """What was counted of a meter since a moment, and since when all of its use is known: since its first use, and no
+    earlier than the account is there. What was reported of the time before need not be all there was.
+    """
 
     amount: int
     first: datetime
@@ -125,14 +127,16 @@ class Wanted:
 
 
 _PACES = text("""
-    SELECT wanted.meter, first.bucket_start AS first, (
+    SELECT wanted.meter, greatest(first.bucket_start, account.created_at) AS first, (
         SELECT coalesce(sum(amount), 0)::bigint FROM usage_rollups
         WHERE account_id = :account_id AND meter = wanted.meter AND bucket_start >= :since
+            AND bucket_start > account.created_at - CAST(:bucket AS interval)
     ) AS amount
-    FROM unnest(CAST(:meters AS text[])) AS wanted (meter) CROSS JOIN LATERAL (
+    FROM accounts AS account CROSS JOIN unnest(CAST(:meters AS text[])) AS wanted (meter) CROSS JOIN LATERAL (
         SELECT bucket_start FROM usage_rollups WHERE account_id = :account_id AND meter = wanted.meter
         ORDER BY bucket_start LIMIT 1
     ) AS first
+    WHERE account.id = :account_id
 """)
 
 
@@ -140,7 +144,7 @@ async def read_paces(
     session: ReadSession, *, account_id: AccountId, meters: Sequence[str], since: datetime
 ) -> dict[str, Pace]:
     """Of each meter that was ever used."""
-    arguments = {"account_id": account_id, "meters": list(meters), "since": since}
+    arguments = {"account_id": account_id, "meters": list(meters), "since": since, "bucket": BUCKET}
     rows = await session.execute(_PACES, arguments)
     return {row.meter: Pace(row.amount, row.first) for row in rows}
 

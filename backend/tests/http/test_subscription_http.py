@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from backend.db.session import Database
 from backend.subscription.service import upgrade_user_plan
@@ -203,3 +204,36 @@ async def test_me_is_whole(client: httpx.AsyncClient) -> None:
     )
     assert (found["subscription"], found["plan"]) == (None, {"name": "free", "display_name": "Free Plan"})
     assert (found["account"]["kind"], found["account"]["time_zone"]) == ("personal", "UTC")
+
+
+async def test_where_usage_leads_is_said_after_a_day_of_the_account_whatever_was_reported_of_before(
+    client: httpx.AsyncClient, database: Database, who: Caller, clock: ManualClock
+) -> None:
+    """Six minutes of use tell nothing, with an event of days before them neither."""
+    async with database.system() as session:
+        await session.execute(
+            text("UPDATE accounts SET created_at = :at WHERE id = :id"),
+            {"at": NOW - timedelta(minutes=6), "id": who.person.account_id},
+        )
+    host = await service_key(database, "usage:write")
+    event = {"meter": "compute", "account_id": who.account_id}
+    events = [
+        {**event, "id": "before", "amount": 900, "timestamp": (NOW - timedelta(days=2)).isoformat()},
+        {**event, "id": "now", "amount": 60},
+    ]
+    answer = await client.post("/v1/usage/events", json={"events": events}, headers=host)
+    assert [item["status"] for item in answer.json()["items"]] == ["accepted", "accepted"]
+
+    async def projection() -> Any:
+        meters = (await read(client, who, "usage"))["meters"]
+        return next(meter for meter in meters if meter["meter"] == "compute")["projection"]
+
+    assert await projection() is None
+    clock.advance(timedelta(hours=23, minutes=50))
+    assert await projection() is None
+    clock.advance(timedelta(minutes=10))
+    found = await projection()
+    assert found is not None
+    # 60 a day, not 960 in three.
+    days = (datetime.fromisoformat(found["at"]) - clock.now()) / timedelta(days=1)
+    assert found["low"] <= 960 + 60 * days <= found["high"]
