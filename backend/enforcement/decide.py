@@ -126,7 +126,7 @@ def words(entitlements: Entitlements, wish: Ask, decision: Decision) -> str:
     parts.append(f"; there is no room for {_shown(meter, wish.amount)} more.")
     if decision.resets_at is not None and decision.retry_after is not None:
         resets_at = decision.resets_at.astimezone(entitlements.zone)
-        parts.append(f" It starts again on {resets_at:%Y-%m-%d at %H:%M} ({entitlements.zone.key}).")
+        parts.append(f" The count starts again on {resets_at:%Y-%m-%d at %H:%M} ({entitlements.zone.key}).")
     return "".join(parts)
 
 

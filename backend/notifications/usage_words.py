@@ -37,7 +37,7 @@ def words(share: Share) -> tuple[str, tuple[str, ...]]:
             f"{share.percent} % of your {name} {verb} used",
             (first, _reset(share), f"{limits} {kept}"),
         )
-    since = f"More is refused since {_moment(share.reached_at, share.zone)}."
+    since = f"More has been refused since {_moment(share.reached_at, share.zone)}."
     return (
         f"All of your {name} {verb} used",
         (first, f"{since} {kept}", f"{_reset(share)} A larger plan makes room at once."),
@@ -47,7 +47,7 @@ def words(share: Share) -> tuple[str, tuple[str, ...]]:
 def _reset(share: Share) -> str:
     if share.resets_at is None:
         return "This is a level: it goes down when something is deleted, and does not start again by itself."
-    return f"It starts again on {_moment(share.resets_at, share.zone)}."
+    return f"The count starts again on {_moment(share.resets_at, share.zone)}."
 
 
 def _moment(at: datetime, zone: ZoneInfo) -> str:

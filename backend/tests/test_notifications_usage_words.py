@@ -56,7 +56,7 @@ def test_near_the_limit_it_says_what_will_happen_and_when_it_starts_again() -> N
         "80 % of your API calls are used",
         (
             "API calls: 8,123 of 10,000 are used on the Pro Plan.",
-            "It starts again on 11 March 2026 at 00:00 (Europe/Berlin).",
+            "The count starts again on 11 March 2026 at 00:00 (Europe/Berlin).",
             "At 10,000, more is refused until then. "
             "What you have is kept, and nothing is charged for what was refused.",
         ),
@@ -68,9 +68,9 @@ def test_at_the_limit_it_says_since_when_more_is_refused_and_what_helps() -> Non
         "All of your API calls are used",
         (
             "API calls: 10,000 of 10,000 are used on the Pro Plan.",
-            "More is refused since 10 March 2026 at 13:00 (Europe/Berlin). "
+            "More has been refused since 10 March 2026 at 13:00 (Europe/Berlin). "
             "What you have is kept, and nothing is charged for what was refused.",
-            "It starts again on 11 March 2026 at 00:00 (Europe/Berlin). A larger plan makes room at once.",
+            "The count starts again on 11 March 2026 at 00:00 (Europe/Berlin). A larger plan makes room at once.",
         ),
     )
 

@@ -161,8 +161,8 @@ async def test_a_jump_to_the_limit_is_three_notices_three_messages_and_one_mail(
     assert await subjects(database) == ["All of your jobs are used"]
     body = await mail(database)
     assert "Jobs: 10 of 10 are used on the Free Plan." in body
-    assert "More is refused since 10 March 2026 at 12:00 (UTC)." in body
-    assert "It starts again on 10 April 2026 at 12:00 (UTC)." in body
+    assert "More has been refused since 10 March 2026 at 12:00 (UTC)." in body
+    assert "The count starts again on 10 April 2026 at 12:00 (UTC)." in body
     assert f"{APP}/usage" in body
     messages = await rows(
         database, "SELECT account_id, payload FROM outbox WHERE topic = :topic ORDER BY id", topic=TOPIC
@@ -294,7 +294,7 @@ async def test_days_and_times_are_those_of_the_account(engine: Engine, database:
     await tell(database, late)
     body = await mail(database)
     assert "API calls: 80 of 100 are used on the Free Plan." in body
-    assert "It starts again on 12 March 2026 at 00:00 (Pacific/Auckland)." in body
+    assert "The count starts again on 12 March 2026 at 00:00 (Pacific/Auckland)." in body
     (row,) = await rows(database, "SELECT window_start FROM usage_notices")
     assert row.window_start == datetime(2026, 3, 10, 11, tzinfo=UTC)
 

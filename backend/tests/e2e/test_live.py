@@ -1,12 +1,14 @@
 """Looking on in Chromium: what is spent and refused through the API appears without a reload, and the bars move."""
 
+import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.tests.e2e.product import API, WEB
+from backend.tests.e2e.product import API, WEB, Product
 from backend.tests.e2e.screens import PASSWORD, confirmed, log_in, looked_at, overview
 
 pytestmark = pytest.mark.browser
@@ -73,6 +75,50 @@ def test_what_happens_elsewhere_appears_here(page: Page, client: httpx.Client) -
         expect(page.get_by_role("heading", name="Live", exact=True)).to_be_visible()
 
 
+def test_any_day_and_any_number_fit(page: Page, product: Product, client: httpx.Client) -> None:
+    email = "barbara.live@example.com"
+    confirmed(client, email)
+    log_in(page, email)
+    overview(page)
+    page.goto(f"{WEB}/app/live")
+    expect(page.get_by_role("status").filter(has_text=re.compile("^Live$"))).to_be_visible(timeout=SOON)
+    made = product.feature("key", "create", "reports", "--service", "--scope", "usage:write", "--json")
+    host = {"Authorization": f"Bearer {json.loads(made)['key']}"}
+    ago = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+    huge = 10**15  # no amount is larger
+    with spender(client, email) as elsewhere:
+        account = elsewhere.get("/v1/auth/me").json()["account"]["id"]
+        of = {"account_id": account, "meter": "jobs"}
+        events = [{**of, "id": "early", "amount": 6, "timestamp": ago}, {**of, "id": "huge", "amount": huge}]
+        reported = client.post("/v1/usage/events", json={"events": events}, headers=host)
+        assert [item["status"] for item in reported.json()["items"]] == ["accepted", "accepted"]
+        body = {"account_id": account, "amount": 12, "reason": "said too low"}
+        assert client.post("/v1/usage/events/early/correct", json=body, headers=host).status_code == 200
+        assert spend(elsewhere, huge).status_code == 402
+        assert spend(elsewhere, 99_999_999).status_code == 402
+        assert spend(elsewhere, 5, "storage").status_code == 200
+        assert spend(elsewhere, 100_000_000, "storage").status_code == 402
+    rows = page.get_by_role("table").get_by_role("row")
+    expect(rows.filter(has_text=f"+{huge:,}")).to_be_visible(timeout=SOON)
+    expect(rows.filter(has_text=f"{huge:,} asked")).to_be_visible(timeout=SOON)
+    expect(rows.filter(has_text="corrected by +6")).to_be_visible(timeout=SOON)
+    expect(rows.filter(has_text="+5 bytes")).to_be_visible(timeout=SOON)
+    early = rows.filter(has_text="reported").filter(has_text="+6")
+    expect(early).to_contain_text(re.compile(r"\d [A-Z][a-z]{2}, \d\d:\d\d:\d\d"))
+    expect(page.get_by_text("In the order it came in, newest first")).to_be_visible()
+    looked_at(page, "live-any", dark=True)
+    # The banner of the same account, at home and on the page that it leads to.
+    full = page.get_by_role("status").filter(has_text="Jobs: more has been refused since")
+    expect(full.get_by_role("link", name="See usage")).to_be_visible(timeout=70_000)
+    looked_at(page, "live-noticed")
+    page.goto(f"{WEB}/app/usage")
+    expect(full).to_contain_text("The count resets")
+    expect(full.get_by_role("link", name="See usage")).to_have_count(0)
+    looked_at(page, "usage-noticed", dark=True)
+    # Six minutes of use tell nothing, whatever was reported of the days before.
+    expect(page.get_by_text("On pace for")).to_have_count(0)
+
+
 def test_an_interruption_is_said_and_passes(page: Page, client: httpx.Client) -> None:
     email = "edsger.live@example.com"
     confirmed(client, email)
@@ -91,11 +137,12 @@ def test_an_interruption_is_said_and_passes(page: Page, client: httpx.Client) ->
             streams = [others.send(others.build_request("GET", "/v1/usage/live"), stream=True) for _ in range(5)]
             assert {stream.status_code for stream in streams} == {200}
             page.get_by_role("button", name="Go on").click()
-            expect(page.get_by_text("The live view is interrupted")).to_be_visible(timeout=SOON)
+            expect(page.get_by_text("Too many live views are open")).to_be_visible(timeout=SOON)
+            expect(page.get_by_text("Close one in another tab", exact=False)).to_be_visible()
             expect(page.get_by_text("5 live views of this account are open", exact=False)).to_be_visible()
             looked_at(page, "live-interrupted", dark=True)
             for stream in streams:
                 stream.close()
         assert spend(elsewhere, 2).status_code == 200
         expect(rows.filter(has_text="+2")).to_be_visible(timeout=30_000)
-        expect(page.get_by_text("The live view is interrupted")).to_have_count(0)
+        expect(page.get_by_text("Too many live views are open")).to_have_count(0)

@@ -283,7 +283,7 @@ def test_notices_of_usage_come_by_mail_and_on_every_page(page: Page, client: htt
     log_in(page, email)
     overview(page)
     near = page.get_by_role("status").filter(has_text="Jobs: 80\u00a0% used")
-    expect(near).to_contain_text("8 of 10. At the limit, more is refused until it resets")
+    expect(near).to_contain_text("8 of 10. At the limit, more is refused until the count resets")
     looked_at(page, "notice-near", dark=True)
     near.get_by_role("button", name="Close").click()
     expect(near).to_have_count(0)
@@ -293,8 +293,8 @@ def test_notices_of_usage_come_by_mail_and_on_every_page(page: Page, client: htt
     assert "Jobs: 10 of 10 are used on the Free Plan." in newest["text"]
     assert newest["links"] == [f"{WEB}/app/usage"]
     page.goto(f"{WEB}/app/settings/profile")
-    full = page.get_by_role("status").filter(has_text=re.compile(r"^Jobs: more is refused since \d\d:\d\d"))
-    expect(full).to_contain_text("10 of 10. It resets")
+    full = page.get_by_role("status").filter(has_text=re.compile(r"^Jobs: more has been refused since \d\d:\d\d"))
+    expect(full).to_contain_text("10 of 10. The count resets")
     looked_at(page, "notice-full", dark=True)
     full.get_by_role("link", name="See plans").click()
     expect(page).to_have_url(f"{WEB}/app/plans")

@@ -1,11 +1,12 @@
 import { queryOptions, skipToken } from '@tanstack/react-query';
 import { api } from './client';
 import { answerOf } from './problem';
-import type { UsageSeries } from './types';
+import type { UsageAnswer, UsageSeries } from './types';
 
 /** The first part of the key of everything that belongs to the signed-in account. */
 export const ACCOUNT_DATA = ['account'] as const;
 
+const SOON_MS = 5_000;
 const LIVE_MS = 15_000;
 const SLOW_MS = 60_000;
 
@@ -22,14 +23,21 @@ export const subscriptionQuery = queryOptions({
   refetchInterval: SLOW_MS,
 });
 
+/** What was told of ends elsewhere, by an upgrade or a reset: it does not stay on the page for long after that. */
+function whileNoticed(otherwise: number) {
+  return ({ state }: { readonly state: { readonly data?: UsageAnswer | undefined } }): number =>
+    state.data?.meters.some(({ notice_percent: percent }) => percent !== null) ? SOON_MS : otherwise;
+}
+
 export const usageQuery = queryOptions({
   queryKey: [...ACCOUNT_DATA, 'usage'],
   queryFn: ({ signal }) => answerOf(api.GET('/v1/subscription/usage', { signal })),
-  refetchInterval: LIVE_MS,
+  refetchInterval: whileNoticed(LIVE_MS),
+  refetchOnWindowFocus: 'always',
 });
 
 /** The same on pages that show no numbers: asked less often. */
-export const noticedUsageQuery = { ...usageQuery, staleTime: LIVE_MS, refetchInterval: SLOW_MS };
+export const noticedUsageQuery = { ...usageQuery, staleTime: LIVE_MS, refetchInterval: whileNoticed(SLOW_MS) };
 
 interface SeriesWanted {
   readonly meter: string;

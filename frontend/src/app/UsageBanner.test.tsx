@@ -1,7 +1,9 @@
+import { focusManager } from '@tanstack/react-query';
 import { act, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { describe, expect, it } from 'vitest';
-import { usageQuery } from '../api/queries';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { noticedUsageQuery, usageQuery } from '../api/queries';
+import type { UsageAnswer } from '../api/types';
 import { address, network, open } from '../test/app';
 import { me } from '../test/me';
 import { meter, storage } from '../test/meters';
@@ -21,16 +23,21 @@ const banner = async (title: RegExp) => {
   return within(found);
 };
 
+afterEach(() => focusManager.setFocused(undefined));
+
 describe('the banner of usage', () => {
   it('says on every page what is refused, since when and until when, and what to do', async () => {
     network(answers([jobs, near]));
     open('/app/settings/profile', 'signed-in');
-    const notice = await banner(/^Jobs: more is refused since 14:03$/);
-    expect(notice.getByText('10 of 10. It resets 1 Dec, 00:00 Berlin.')).toBeTruthy();
+    const notice = await banner(/^Jobs: more has been refused since 14:03$/);
+    expect(notice.getByText('10 of 10. The count resets 1 Dec, 00:00 Berlin.')).toBeTruthy();
     await userEvent.click(notice.getByRole('link', { name: 'See plans' }));
     expect(address()).toBe('/app/plans');
     await userEvent.click((await banner(/^Jobs:/)).getByRole('link', { name: 'See usage' }));
     expect(address()).toBe('/app/usage');
+    const there = await banner(/^Jobs:/);
+    expect(there.queryByRole('link', { name: 'See usage' })).toBeNull();
+    expect(there.getByRole('link', { name: 'See plans' })).toBeTruthy();
   });
 
   it('can be closed, each notice by itself, until there is another one', async () => {
@@ -44,6 +51,20 @@ describe('the banner of usage', () => {
     await act(() => loaded.refetchQueries({ queryKey: usageQuery.queryKey }));
     expect(await banner(/^Storage: 96.% used$/)).toBeTruthy();
     expect(screen.queryByText(/^Jobs: more/)).toBeNull();
+  });
+
+  it('is asked for again soon, and whenever the reader comes back', async () => {
+    let meters: readonly object[] = [jobs];
+    network({ ...answers([]), [USAGE]: () => answers(meters)[USAGE] });
+    open('/app/settings/profile', 'signed-in');
+    await banner(/^Jobs:/);
+    meters = [meter({ ...jobs, used: 10, limit: 500, remaining: 490, notice_percent: null, blocked_since: null })];
+    act(() => focusManager.setFocused(false));
+    act(() => focusManager.setFocused(true));
+    await vi.waitFor(() => expect(screen.queryByText(/^Jobs:/)).toBeNull());
+    const interval = noticedUsageQuery.refetchInterval;
+    const after = (shown: object[]) => interval({ state: { data: { meters: shown } as unknown as UsageAnswer } });
+    expect([after([jobs]), after([meter()]), interval({ state: {} })]).toEqual([5_000, 60_000, 60_000]);
   });
 
   it('is not there while nothing was told, or nothing is known', async () => {

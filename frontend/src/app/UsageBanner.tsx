@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { Link, useLocation } from '@tanstack/react-router';
 import { useState } from 'react';
 import { meQuery, noticedUsageQuery } from '../api/queries';
 import { useReader } from '../overview/useReader';
@@ -14,6 +14,7 @@ import { usageNotices } from '../usage/noticeText';
  */
 export function UsageBanner() {
   const { zone } = useReader();
+  const { pathname } = useLocation();
   const account = useQuery(meQuery).data?.account.id ?? '';
   const usage = useQuery(noticedUsageQuery).data;
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
@@ -26,17 +27,17 @@ export function UsageBanner() {
       tone={notice.tone}
       title={notice.title}
       waits
+      onClose={() => setClosed(new Set([...closed, keyOf(notice.id)]))}
       foot={
         <>
           <Button component={Link} to="/app/plans" variant="default" size="compact-md">
             {texts.notice.plans}
           </Button>
-          <Button component={Link} to="/app/usage" variant="default" size="compact-md">
-            {texts.notice.usage}
-          </Button>
-          <Button variant="subtle" size="compact-md" onClick={() => setClosed(new Set([...closed, keyOf(notice.id)]))}>
-            {texts.actions.close}
-          </Button>
+          {pathname !== '/app/usage' && (
+            <Button component={Link} to="/app/usage" variant="default" size="compact-md">
+              {texts.notice.usage}
+            </Button>
+          )}
         </>
       }
     >

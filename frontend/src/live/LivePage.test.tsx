@@ -27,12 +27,12 @@ const stream = (first: string, ...later: string[]) => {
 };
 
 const lines = async () => {
-  const table = within(await screen.findByRole('table', { name: 'Usage and refusals, newest first' }));
+  const table = within(await screen.findByRole('table', { name: 'Usage and refusals in the order they came in, newest first' }));
   return table.getAllByRole('row').slice(1).map((row) => row.textContent);
 };
 
 describe('the live view', () => {
-  it('shows usage and refusals in words, newest first', async () => {
+  it('shows usage and refusals in words, in the order they came in', async () => {
     const stored = usageEvent({ id: '019ab000-0000-7000-8000-000000000000', meter: 'storage', amount: -2_000_000 });
     stream(wire(stored, usageEvent(), denialEvent({ count: 1_204 })));
     open('/app/live', 'signed-in');
@@ -43,6 +43,33 @@ describe('the live view', () => {
     expect(denial).toContain('3 asked');
     expect(jobs).toMatch(/Jobsspent\+3$/);
     expect(storageLine).toMatch(/Storagespent-2 MB$/);
+    expect(screen.getByText(/^In the order it came in, newest first\. Times are those of Berlin and say when it took place\.$/)).toBeTruthy();
+    expect(screen.queryByText(/^No more than the newest/)).toBeNull();
+  });
+
+  it('says which minute calls are of, and what a correction was', async () => {
+    const bytes = { meter: 'storage', source: 'retraction' };
+    stream(
+      wire(
+        usageEvent({ id: 'a', meter: 'api_calls', source: 'journal', amount: 41, occurred_at: '2026-11-23T01:34:00Z' }),
+        usageEvent({ id: 'b', source: 'retraction', amount: 6 }),
+        usageEvent({ id: 'c', ...bytes, amount: -5 }),
+        denialEvent({ id: 'd', meter: 'storage', requested: 5, used: 0, limit: 1 }),
+      ),
+    );
+    open('/app/live', 'signed-in');
+    const [denial, back, up, calls] = await lines();
+    expect(denial).toMatch(/5 bytes asked$/);
+    expect(back).toMatch(/Storagetaken back-5 bytes$/);
+    expect(up).toMatch(/Jobscorrected by \+6\+6$/);
+    expect(calls).toMatch(/API callsspent · in the minute from 02:34\+41$/);
+  });
+
+  it('says that older lines have left the list', async () => {
+    stream(wire(...Array.from({ length: 250 }, (_, index) => usageEvent({ id: String(1_000 + index) }))));
+    open('/app/live', 'signed-in');
+    expect(await lines()).toHaveLength(200);
+    expect(screen.getByText(/^No more than the newest 200 are shown: older ones leave this list\./)).toBeTruthy();
   });
 
   it('goes on where it was when the stream ends, and shows each once', async () => {
@@ -101,7 +128,9 @@ describe('the live view', () => {
       [LIVE]: () => (works ? [200, wire(usageEvent())] : problem(429, 'concurrency_limited', '5 live views are open.')),
     });
     open('/app/live', 'signed-in');
-    expect(await screen.findByText('The live view is interrupted')).toBeTruthy();
+    expect(await screen.findByText('Too many live views are open')).toBeTruthy();
+    expect(screen.getByText(/^Close one in another tab/)).toBeTruthy();
+    expect(screen.queryByText(/What you see is from before/)).toBeNull();
     expect(screen.getByText(/^Reconnecting/)).toBeTruthy();
     works = true;
     await vi.waitFor(async () => expect(await lines()).toHaveLength(1), { timeout: 5_000 });
@@ -109,6 +138,25 @@ describe('the live view', () => {
 });
 
 describe('the usage', () => {
+  it('is loaded anew with another limit, for what was told of the last one', async () => {
+    const told = { as_of: '2099-01-01T00:00:00Z', meters: [{ meter: 'jobs', used: 4, held: 0, limit: 500, remaining: 496 }] };
+    let upgraded = false;
+    network({
+      ...answers,
+      'GET /v1/subscription/usage': () => {
+        const jobs = upgraded ? meter({ limit: 500, remaining: 496 }) : meter({ notice_percent: 80 });
+        return [200, { usage: {}, meters: [jobs] }];
+      },
+      [LIVE]: () => [200, upgraded ? wire({ kind: 'meters', id: null, data: JSON.stringify(told) }) : ': quiet\n\n'],
+    });
+    open('/app/usage', 'signed-in');
+    expect(await screen.findByText(/^Jobs: .* used$/)).toBeTruthy();
+    upgraded = true;
+    // Before it would be asked for again by itself.
+    await vi.waitFor(() => expect(screen.queryByText(/^Jobs: .* used$/)).toBeNull(), { timeout: 4_000 });
+    expect(screen.getByText('4 of 500')).toBeTruthy();
+  });
+
   it('moves with the counters', async () => {
     const told = { as_of: '2099-01-01T00:00:00Z', meters: [{ meter: 'jobs', used: 9, held: 1, limit: 10, remaining: 0 }] };
     stream(wire({ kind: 'meters', id: null, data: JSON.stringify(told) }));

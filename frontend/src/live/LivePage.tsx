@@ -2,6 +2,7 @@ import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState, useSyncExternalStore } from 'react';
 import { acting } from '../api/acting';
+import { ApiError } from '../api/problem';
 import { usageQuery } from '../api/queries';
 import { useReader } from '../overview/useReader';
 import { texts } from '../texts';
@@ -26,6 +27,11 @@ export function LivePage() {
       </Panel>
     </>
   );
+}
+
+/** As many live views are open as an account may have. */
+function isTooMany(error: unknown): boolean {
+  return error instanceof ApiError && error.problem?.code === 'concurrency_limited';
 }
 
 function LivePanel() {
@@ -54,7 +60,15 @@ function LivePanel() {
       </div>
       {connection === 'refused' && <ErrorNotice error={error} title={words.refused} still={words.refusedDetail} />}
       {connection === 'reconnecting' && error !== null && (
-        <ErrorNotice tone="near" error={error} title={words.lost} still={words.lostDetail} />
+        <ErrorNotice
+          tone="near"
+          error={error}
+          title={isTooMany(error) ? words.tooMany : words.lost}
+          still={[
+            isTooMany(error) ? words.tooManyDetail : words.lostDetail,
+            ...(shown.rows.length > 0 ? [words.before] : []),
+          ].join(' ')}
+        />
       )}
       {shown.gap && (
         <Notice tone="near" title={words.gap}>

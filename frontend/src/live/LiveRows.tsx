@@ -1,5 +1,5 @@
 import { texts } from '../texts';
-import { formatClock, formatCount } from '../texts/format';
+import { formatClock, formatCount, zoneName } from '../texts/format';
 import { StopIcon } from '../ui/icons';
 import type { Reader } from '../usage/meterText';
 import classes from './Live.module.css';
@@ -29,6 +29,7 @@ export function LiveRows({ rows, unitOf, reader, isEmpty }: LiveRowsProps) {
   }
   return (
     <>
+      <p className={classes.quiet}>{words.order(zoneName(reader.zone))}</p>
       <table className={classes.table}>
         <caption className={classes.caption}>{words.table}</caption>
         <thead>
@@ -50,7 +51,7 @@ export function LiveRows({ rows, unitOf, reader, isEmpty }: LiveRowsProps) {
 }
 
 function Line({ row, unitOf, reader }: { readonly row: LiveRow; readonly unitOf: UnitOf; readonly reader: Reader }) {
-  const { what, details, amount } = rowText(row, unitOf);
+  const { what, details, amount } = rowText(row, unitOf, reader.zone);
   const at = row.kind === 'usage' ? row.occurred_at : row.first_at;
   return (
     <tr>

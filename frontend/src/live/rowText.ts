@@ -1,6 +1,6 @@
 import { texts } from '../texts';
-import { formatCount } from '../texts/format';
-import { formatAmount } from '../usage/amount';
+import { formatCount, formatTime } from '../texts/format';
+import { formatAmount, formatUsed } from '../usage/amount';
 import { meterName } from '../usage/meterText';
 import { keyName } from '../usage/seriesRows';
 import type { DenialRow, LiveRow, UsageRow } from './rows';
@@ -16,19 +16,22 @@ export interface RowText {
 export type UnitOf = (meter: string | null) => string;
 
 /** One line of the live view in words. */
-export function rowText(row: LiveRow, unitOf: UnitOf): RowText {
-  return row.kind === 'usage' ? usageText(row, unitOf) : denialText(row, unitOf);
+export function rowText(row: LiveRow, unitOf: UnitOf, zone: string): RowText {
+  return row.kind === 'usage' ? usageText(row, unitOf, zone) : denialText(row, unitOf);
 }
 
-function usageText(row: UsageRow, unitOf: UnitOf): RowText {
+function usageText(row: UsageRow, unitOf: UnitOf, zone: string): RowText {
   const words = texts.live;
-  const amount = formatAmount(row.amount, unitOf(row.meter));
+  const plain = formatAmount(row.amount, unitOf(row.meter));
+  const amount = row.amount > 0 ? `+${plain}` : plain;
   const details = [
-    row.source === 'journal' ? words.soFar : (words.source[row.source] ?? row.source),
+    // What was said too low is corrected upwards: nothing is taken back.
+    row.source === 'retraction' && row.amount > 0 ? words.corrected(amount) : (words.source[row.source] ?? row.source),
+    ...(row.source === 'journal' ? [words.minute(formatTime(row.occurred_at, zone))] : []),
     ...(row.counted ? [] : [words.uncounted]),
     ...(row.key_id === null ? [] : [words.byKey(keyName(row.key_id))]),
   ];
-  return { what: meterName(row.meter), details: details.join(' · '), amount: row.amount > 0 ? `+${amount}` : amount };
+  return { what: meterName(row.meter), details: details.join(' · '), amount };
 }
 
 function denialText(row: DenialRow, unitOf: UnitOf): RowText {
@@ -38,7 +41,7 @@ function denialText(row: DenialRow, unitOf: UnitOf): RowText {
   const what = heading === undefined ? row.code : heading(row.meter === null ? '' : meterName(row.meter));
   const isKnown = row.used !== null && row.limit !== null;
   const details = [
-    ...(isKnown ? [words.usedOf(formatAmount(row.used, unit), formatAmount(row.limit, unit))] : []),
+    ...(isKnown ? [words.usedOf(formatUsed(row.used, row.limit, unit), formatAmount(row.limit, unit))] : []),
     ...(row.count > 1 ? [words.times(formatCount(row.count))] : []),
     `${row.method} ${row.path}`,
     ...(row.key_id === null ? [] : [words.byKey(keyName(row.key_id))]),

@@ -45,7 +45,7 @@ export interface MetersSnapshot {
 
 export const MOST_ROWS = 200;
 
-/** The newest first, each once, as last told: ids bear their time, and who comes back is told some a second time. */
+/** In the order they came in, the newest first, each once, as last told: ids bear their time, and who comes back is told some a second time. */
 export function withEvents(rows: readonly LiveRow[], events: readonly ServerSent[]): readonly LiveRow[] {
   const known = new Map(rows.map((row) => [row.id, row]));
   for (const { kind, data } of events) {

@@ -16,13 +16,20 @@ export function withMeters(usage: UsageAnswer, snapshot: MetersSnapshot): UsageA
   return { ...usage, meters };
 }
 
+/** Of the same meters in the same order. */
+function haveSameLimits(one: UsageAnswer, other: UsageAnswer): boolean {
+  return one.meters.every(({ limit }, index) => limit === other.meters[index]?.limit);
+}
+
 /** Keeps the usage that is shown as it is now, while the page is there. */
 export function useLiveMeters(): LiveStream {
   const queryClient = useQueryClient();
   return useLiveStream((events) => {
     const snapshot = metersOf(events);
-    if (snapshot !== null) {
-      queryClient.setQueryData(usageQuery.queryKey, (usage) => usage && withMeters(usage, snapshot));
-    }
+    if (snapshot === null) return;
+    const before = queryClient.getQueryData(usageQuery.queryKey);
+    const after = queryClient.setQueryData(usageQuery.queryKey, (usage) => usage && withMeters(usage, snapshot));
+    // Another plan: what was told of the last one, and where the pace leads, is not in a snapshot.
+    if (before && after && !haveSameLimits(before, after)) void queryClient.invalidateQueries({ queryKey: usageQuery.queryKey });
   });
 }

@@ -1,7 +1,7 @@
 import { ApiError, Unreachable, type Problem } from '../api/problem';
 import { texts } from '../texts';
 import { formatDuration, formatMoment } from '../texts/format';
-import { formatAmount } from '../usage/amount';
+import { formatAmount, formatUsed } from '../usage/amount';
 import { meterName, type Reader } from '../usage/meterText';
 
 export interface RefusalText {
@@ -56,8 +56,10 @@ function facts(problem: Problem, reader: Reader): RefusalText['facts'] {
   const unit = UNITS[problem.meter ?? ''] ?? 'one';
   const list: { term: string; value: string }[] = [];
   if (problem.used !== null) {
-    const used = formatAmount(problem.used, unit);
-    const value = problem.limit === null ? used : words.usedOf(used, formatAmount(problem.limit, unit));
+    const value =
+      problem.limit === null
+        ? formatAmount(problem.used, unit)
+        : words.usedOf(formatUsed(problem.used, problem.limit, unit), formatAmount(problem.limit, unit));
     list.push({ term: words.used, value });
   }
   if (problem.resetsAt !== null) {

@@ -14,16 +14,21 @@ export const liveTexts = {
     pause: 'Pause',
     goOn: 'Go on',
     lost: 'The live view is interrupted',
-    lostDetail: 'It is opened again by itself. What you see is from before.',
+    lostDetail: 'It is opened again by itself.',
+    before: 'What you see is from before.',
+    tooMany: 'Too many live views are open',
+    tooManyDetail: 'Close one in another tab, window or program: this one then opens by itself.',
     refused: 'The live view could not be opened',
     refusedDetail: 'Everything is counted as ever.',
     gap: 'Something is missing here',
     gapDetail: 'More happened than could be shown live. All of it is counted, and is in the CSV of each meter.',
-    table: 'Usage and refusals, newest first',
+    table: 'Usage and refusals in the order they came in, newest first',
+    order: (zone: string) =>
+      `In the order it came in, newest first. Times are those of ${zone} and say when it took place.`,
     time: 'Time',
     what: 'What',
     amount: 'Amount',
-    soFar: 'in this minute',
+    minute: (time: string) => `in the minute from ${time}`,
     uncounted: 'not counted',
     source: {
       consume: 'spent',
@@ -33,6 +38,7 @@ export const liveTexts = {
       retraction: 'taken back',
       repair: 'repaired',
     } as Record<string, string>,
+    corrected: (amount: string) => `corrected by ${amount}`,
     byKey: (key: string) => `key ${key}`,
     refusal: (what: string) => `Refused · ${what}`,
     asked: (amount: string) => `${amount} asked`,
@@ -42,7 +48,8 @@ export const liveTexts = {
     empty: 'Nothing has happened in the last 15 minutes. Use something, and it appears here:',
     command: (url: string) =>
       `curl -X POST ${url}/v1/usage/consume -H "Authorization: Bearer $FEATURE_KEY" -H "Content-Type: application/json" -d '{"meter": "jobs", "amount": 1}'`,
-    more: (rows: string) => `The newest ${rows} are shown.`,
+    more: (rows: string) =>
+      `No more than the newest ${rows} are shown: older ones leave this list. All usage is counted, and is in the CSV of each meter.`,
     link: 'See each use as it happens',
   },
 };

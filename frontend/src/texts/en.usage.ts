@@ -39,10 +39,10 @@ export const usageTexts = {
 
   notice: {
     near: (meter: string, percent: string) => `${meter}: ${percent} used`,
-    refused: (meter: string, since: string) => `${meter}: more is refused since ${since}`,
-    ends: (moment: string) => `At the limit, more is refused until it resets: ${moment}.`,
+    refused: (meter: string, since: string) => `${meter}: more has been refused since ${since}`,
+    ends: (moment: string) => `At the limit, more is refused until the count resets: ${moment}.`,
     levelEnds: 'At the limit, more is refused; nothing is deleted.',
-    again: (moment: string) => `It resets ${moment}.`,
+    again: (moment: string) => `The count resets ${moment}.`,
     levelAgain: 'Delete something, or choose a larger plan; nothing is deleted by itself.',
     tomorrow: 'tomorrow',
     plans: 'See plans',

@@ -1,4 +1,6 @@
+import { CloseButton } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { texts } from '../texts';
 import { DoneIcon, NearIcon, StopIcon } from './icons';
 import classes from './Notice.module.css';
 
@@ -14,10 +16,12 @@ interface NoticeProps {
   readonly children?: ReactNode;
   /** Buttons and the request id, below the text. */
   readonly foot?: ReactNode;
+  /** Closes it, from its corner. */
+  readonly onClose?: () => void;
 }
 
 /** Something the reader has to know, where it happened. Failures interrupt a screen reader, the rest waits. */
-export function Notice({ tone, title, waits = false, children, foot }: NoticeProps) {
+export function Notice({ tone, title, waits = false, children, foot, onClose }: NoticeProps) {
   const Icon = ICONS[tone];
   return (
     <div className={`${classes.notice} ${classes[tone]}`} role={tone === 'over' && !waits ? 'alert' : 'status'}>
@@ -31,6 +35,7 @@ export function Notice({ tone, title, waits = false, children, foot }: NoticePro
         </div>
         {foot && <div className={classes.foot}>{foot}</div>}
       </div>
+      {onClose && <CloseButton className={classes.close} aria-label={texts.actions.close} onClick={onClose} />}
     </div>
   );
 }

@@ -66,8 +66,8 @@ describe('one meter', () => {
     expect(lines(await table('Storage, last 28 days'))).toEqual([
       ['Day', 'Level', 'Change'],
       ['23 Nov, so far', '1.3 kB', '0 MB'],
-      ['22 Nov', '1.3 kB', '-200 byte'],
-      ['21 Nov', '1.5 kB', '500 byte'],
+      ['22 Nov', '1.3 kB', '-200 bytes'],
+      ['21 Nov', '1.5 kB', '500 bytes'],
     ]);
     expect(document.querySelector('svg rect title')?.textContent).toBe('21 Nov: 1.5 kB');
   });

@@ -1,7 +1,7 @@
 import type { MeterUsage, Projection } from '../api/types';
 import { texts } from '../texts';
 import { formatClock, formatCount, formatDay, formatMoment } from '../texts/format';
-import { formatAmount } from './amount';
+import { formatAmount, formatUsed } from './amount';
 import type { MeterState } from './meterState';
 
 /** Where and when the reader is: the account's zone, and the moment the page is drawn. */
@@ -17,9 +17,12 @@ export function meterName(key: string): string {
 
 /** "42,000 of 100,000", "84.2 MB now, of 100 MB", "1,204, unlimited". */
 export function amountText(meter: MeterUsage, state: MeterState): string {
-  const used = formatAmount(meter.used, meter.unit);
   const gauge = meter.kind === 'gauge';
-  if (!state.limited) return gauge ? texts.usage.nowUnlimited(used) : texts.usage.unlimited(used);
+  if (!state.limited) {
+    const all = formatAmount(meter.used, meter.unit);
+    return gauge ? texts.usage.nowUnlimited(all) : texts.usage.unlimited(all);
+  }
+  const used = formatUsed(meter.used, state.limit, meter.unit);
   const limit = formatAmount(state.limit, meter.unit);
   return gauge ? texts.usage.nowOf(used, limit) : texts.usage.of(used, limit);
 }
@@ -68,7 +71,7 @@ function lastInstant(end: string): string {
 export function spokenText(meter: MeterUsage, state: MeterState, reader: Reader): string {
   if (!state.limited) return amountText(meter, state);
   const said = texts.usage.spoken;
-  const used = formatAmount(meter.used, meter.unit, 'long');
+  const used = formatUsed(meter.used, state.limit, meter.unit, 'long');
   const limit = formatAmount(state.limit, meter.unit, 'long');
   const figures = [meter.kind === 'gauge' ? said.now(used, limit) : said.used(used, limit)];
   if (state.limit > 0) figures.push(said.percent(formatCount(state.percent)));

@@ -29,7 +29,7 @@ describe('notices of usage', () => {
     expect(one(calls)).toMatchObject({
       tone: 'near',
       title: 'API calls: 82\u00a0% used',
-      detail: '82 of 100. At the limit, more is refused until it resets: tomorrow, 00:00 Berlin.',
+      detail: '82 of 100. At the limit, more is refused until the count resets: tomorrow, 00:00 Berlin.',
     });
   });
 
@@ -37,12 +37,12 @@ describe('notices of usage', () => {
     const full = { ...calls, used: 100, remaining: 0, notice_percent: 100, blocked_since: '2026-11-23T13:03:00Z' } as const;
     expect(one(full)).toMatchObject({
       tone: 'over',
-      title: 'API calls: more is refused since 14:03',
-      detail: '100 of 100. It resets tomorrow, 00:00 Berlin.',
+      title: 'API calls: more has been refused since 14:03',
+      detail: '100 of 100. The count resets tomorrow, 00:00 Berlin.',
     });
     expect(one({ ...full, blocked_since: '2026-11-22T13:03:00Z' })?.title).toContain('since 22 Nov, 14:03');
-    expect(one(full, 'UTC')?.detail).toContain('It resets 23:00 UTC.');
-    expect(one({ ...full, resets_at: '2026-11-30T23:00:00Z' })?.detail).toContain('It resets 1 Dec, 00:00 Berlin.');
+    expect(one(full, 'UTC')?.detail).toContain('The count resets 23:00 UTC.');
+    expect(one({ ...full, resets_at: '2026-11-30T23:00:00Z' })?.detail).toContain('The count resets 1 Dec, 00:00 Berlin.');
   });
 
   it('says of a level that nothing is deleted, and tells it anew in each period', () => {
