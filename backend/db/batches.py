@@ -21,10 +21,18 @@ class Batches(Generic[W]):
     A batch that fails fails those that wait for it, and no others.
     """
 
-    def __init__(self, write: Callable[[list[W]], Awaitable[None]], *, name: str, most: int) -> None:
+    def __init__(
+        self,
+        write: Callable[[list[W]], Awaitable[None]],
+        *,
+        name: str,
+        most: int,
+        size_of: Callable[[W], int] = lambda _: 1,
+    ) -> None:
         self._write = write
         self._name = name
         self._most = most
+        self._size_of = size_of
         self._queue: deque[W] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -39,9 +47,17 @@ class Batches(Generic[W]):
         if self._task is not None:
             await asyncio.wait([self._task])
 
+    def _take(self) -> list[W]:
+        """As many as come to at most so much together, but always one."""
+        batch = [self._queue.popleft()]
+        size = self._size_of(batch[0])
+        while self._queue and (size := size + self._size_of(self._queue[0])) <= self._most:
+            batch.append(self._queue.popleft())
+        return batch
+
     async def _drain(self) -> None:
         while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+            batch = self._take()
             try:
                 await self._write(batch)
             except Exception as error:

@@ -31,7 +31,8 @@ from backend.usage.errors import IdempotencyConflict
 from backend.usage.facts import Fact, Taken, rejected
 from backend.usage.model import MAX_COUNTER, Identity, Scope, Source, Window
 
-_MOST_REQUESTS = 16
+# In one transaction: not all that large requests bring, so that others are read while it is written.
+_MOST_FACTS = 2_000
 # How often a fact is decided anew because its account changed, or its identity was taken meanwhile.
 _MOST_ROUNDS = 5
 _KNOWN_NANOSECONDS = 1_000_000_000
@@ -101,7 +102,9 @@ class Ingest:
         self._database = database
         self._catalogs = catalogs
         self._writer = BatchWriter(database.url)
-        self._batches = Batches(self._write, name="ingest", most=_MOST_REQUESTS)
+        self._batches = Batches(
+            self._write, name="ingest", most=_MOST_FACTS, size_of=lambda request: len(request.facts)
+        )
         self._known: OrderedDict[AccountId, tuple[Entitlements, int]] = OrderedDict()
 
     async def close(self) -> None:

@@ -134,3 +134,12 @@ async def test_who_waits_behind_a_write_that_is_stopped_is_told() -> None:
     (later,) = add(batches, 4)
     await batches.close()
     assert later.answers == [4]
+
+
+async def test_large_wishes_share_a_batch_as_far_as_they_fit() -> None:
+    write = Writer()
+    write.may.set()
+    batches = Batches(write, name="test", most=10, size_of=lambda wish: wish.name)
+    add(batches, 4, 6, 1, 30, 5, 5, 5)
+    await batches.close()
+    assert write.batches == [[4, 6], [1], [30], [5, 5], [5]]

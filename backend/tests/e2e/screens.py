@@ -13,10 +13,17 @@ _AXE = REPOSITORY / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 _SHOTS = REPOSITORY / "var" / "screens"
 
 
-# What moves has arrived: a colour half way between two has the contrast of neither.
-_AT_REST = """() => Promise.allSettled(
-    document.getAnimations().filter(one => one.effect.getComputedTiming().endTime !== Infinity).map(one => one.finished)
-)"""
+# What moves has arrived: a colour half way between two has the contrast of neither. What a change of the colour scheme
+# or an answer sets in motion begins some frames later.
+_AT_REST = """async () => {
+    for (let calm = 0; calm < 5; calm++) {
+        await new Promise(requestAnimationFrame)
+        const moving = document.getAnimations().filter(one => one.effect.getComputedTiming().endTime !== Infinity)
+            .filter(one => one.playState === "running" || one.pending)
+        if (moving.length) calm = -1
+        await Promise.allSettled(moving.map(one => one.finished))
+    }
+}"""
 
 
 def ensure_accessible(page: Page) -> None:
