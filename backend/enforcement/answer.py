@@ -39,7 +39,7 @@ class InternalError(PlatformError):
 
 
 class Answer:
-    """`passage` is of a metered request that was let through from memory, `halt` of one that was stopped there.
+    """`passage` is of a metered request of a known caller that has been paid for, `halt` of one that memory stopped.
 
     `give_back` is how what it has spent comes back if it fails.
     """

@@ -29,6 +29,8 @@ from backend.usage.model import Counter, Source
 
 # How often an allowance is asked for before the spend is decided where all processes see it.
 _ATTEMPTS = 2
+# How many strict spends are remembered for a pass: amounts are the caller's to choose.
+_MOST_STRICT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class Gate:
         """The long way: from an allowance that is fetched now, or in a transaction shared with others'."""
         wish = ask(entitlements, meter=metering.meter, amount=metering.amount)
         if wish.meter.durability != "allowance":
-            if known_as is not None:
+            if known_as is not None and len(known_as.strict) < _MOST_STRICT:
                 ends_at = wish.cost.window.end
                 known_as.strict[metering.name, metering.amount] = Strict(
                     entitlements,

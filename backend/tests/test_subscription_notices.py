@@ -493,9 +493,9 @@ async def test_spending_looking_and_changes_at_once_never_wait_in_a_circle(
             times += 1
         return times
 
-    helpers = [asyncio.create_task(beside(lambda: tell(database))) for _ in range(3)]
-    helpers += [
-        asyncio.create_task(beside(lambda user=user: look_again_at(database, user.account_id, now=NOW)))  # type: ignore[misc]
+    others = [asyncio.create_task(beside(lambda: tell(database))) for _ in range(3)]
+    others += [
+        asyncio.create_task(beside(lambda user=user: look_again_at(database, user.account_id, now=NOW)))  # type: ignore[misc]  # bound now
         for user in people
     ]
     with structlog.testing.capture_logs() as logged:
@@ -503,7 +503,7 @@ async def test_spending_looking_and_changes_at_once_never_wait_in_a_circle(
             *(spend_all(user, meter, times) for user in people for meter, times in (("jobs", 10), ("compute", 40)))
         )
         over.set()
-        assert all(await asyncio.gather(*helpers))
+        assert all(await asyncio.gather(*others))
         await tell(database)
     assert logged == []
     for user in people:

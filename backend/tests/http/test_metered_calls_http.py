@@ -11,9 +11,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from backend.app import Application
 from backend.catalog.service import apply_file
 from backend.core.settings import REPOSITORY
 from backend.db.session import Database
+from backend.enforcement.passes import pass_name
 from backend.tests.http.calls import Caller, client_of, customer, problem, spent
 from backend.tests.http.conftest import RunningApp
 from backend.tests.moments import NOW
@@ -79,6 +81,21 @@ async def test_the_call_after_the_last_is_refused_with_its_numbers(client: httpx
     found = problem(answers[-1], 402, "quota_exceeded")
     assert (found["used"], found["limit"], found["requested"]) == (100, 100, 1)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 402: 2}
+
+
+async def test_amounts_that_callers_choose_are_not_remembered_without_end(
+    running: RunningApp, database: Database, durability: str
+) -> None:
+    who = await customer(database, plan="enterprise")
+    async with running() as app, client_of(app) as client:
+        assert (await client.get(PING, headers=who.headers)).status_code == 200
+        for amount in range(1, 40):
+            answer = await client.get(f"/v1/gateway/authorize?amount={amount}", headers=who.headers)
+            assert answer.status_code == 200
+        assert isinstance(app, Application)
+        found = app.gate.passes.find(pass_name(who.headers["Authorization"].encode(), b""), NOW, 0)
+    assert found is not None
+    assert len(found.strict) == (16 if durability == "strict" else 0)
 
 
 @pytest.fixture
