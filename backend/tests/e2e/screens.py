@@ -40,6 +40,8 @@ def picture(page: Page, name: str) -> Path:
     _SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=_SHOTS / f"{name}-1280.png", full_page=True)
     page.set_viewport_size({"width": 320, "height": 800})
+    # An open menu is put in its new place a frame after the page has its new width.
+    page.evaluate(_AT_REST)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     path = _SHOTS / f"{name}-320.png"
     page.screenshot(path=path, full_page=True)
