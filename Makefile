@@ -83,7 +83,7 @@ references: $(DEVELOPMENT) ## Writes the references in the documents from the co
 bench: $(DEVELOPMENT) ## Measures everything against what it is compared with; half an hour on an idle machine
 	$(BIN)/python -m benchmarks
 
-bench-scale: $(DEVELOPMENT) ## Reads usage where 100 million events are stored (35 GB of disk, 20 minutes; or EVENTS=10000000)
+bench-scale: $(DEVELOPMENT) ## Reads usage where 100 million events are stored (40 GB of disk, 15 minutes; or EVENTS=10000000)
 	$(BIN)/python -m benchmarks.scale --events $(EVENTS)
 
 prove: $(DEVELOPMENT) $(WEB) ## The full-size proofs; takes hours
