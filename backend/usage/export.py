@@ -1,7 +1,5 @@
 """Events one after the other, in pages, so that an export of any length holds no lock and little memory."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -10,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from backend.core import spreadsheet
 from backend.core.ids import AccountId
 from backend.db.session import Database
 
@@ -50,8 +49,6 @@ _READ = text("""
         ORDER BY occurred_at, id LIMIT :page
     ) AS event ORDER BY occurred_at, id LIMIT :page
 """)
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def events(
@@ -90,9 +87,9 @@ async def events(
 
 async def as_csv(found: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
     """A header line, then a line for each; safe to open in a spreadsheet."""
-    yield _line(COLUMNS)
+    yield spreadsheet.line(COLUMNS)
     async for event in found:
-        yield _line([_cell(event[column]) for column in COLUMNS])
+        yield spreadsheet.line([spreadsheet.cell(event[column]) for column in COLUMNS])
 
 
 async def as_json(found: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
@@ -119,20 +116,3 @@ def _plain(row: Any) -> dict[str, Any]:
         "corrects": str(row.corrects) if row.corrects else None,
         "properties": row.properties,
     }
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return f"'{written}" if written.startswith(_FORMULA) else written
-
-
-def _line(cells: Any) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow(cells)
-    return buffer.getvalue().encode()
