@@ -12,6 +12,9 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.admin.api import platform_routes as admin_platform_routes
+from backend.admin.api import user_routes as admin_user_routes
+from backend.admin.statistics import Counting
 from backend.auth.api import routes as auth_routes
 from backend.auth.api import security_routes
 from backend.auth.errors import Unauthenticated
@@ -148,6 +151,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         subscription_routes.me_router,
         account_routes.router,
         reading_routes.router,
+        admin_user_routes.router,
+        admin_platform_routes.router,
     ):
         app.router.routes.extend(router.routes)
     if not settings.is_production:
@@ -187,7 +192,8 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
 def _add_sign_in(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
     """Users, their passwords and their second factors."""
     settings, passwords, second_factor = app.settings, Passwords.from_settings(app.settings), SecondFactor(encryption)
-    app.state.passwords = passwords
+    app.state.passwords, app.state.second_factor = passwords, second_factor
+    app.state.statistics = Counting(database)
     app.state.auth = AuthService(
         database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
     )

@@ -13,6 +13,8 @@ from functools import partial
 import structlog
 from procrastinate import App
 
+from backend.admin import tasks as admin_tasks
+from backend.admin.sealing import seal
 from backend.catalog.service import Catalogs
 from backend.core import log
 from backend.core.clock import SystemClock
@@ -27,6 +29,8 @@ from backend.jobs.work import Work
 from backend.mail import tasks as mail_tasks
 from backend.notifications.notices import on_subscription_changed
 from backend.ratelimit import tasks as ratelimit_tasks
+from backend.security.encryption import Encryption
+from backend.subscription import overrides
 from backend.subscription import tasks as subscription_tasks
 from backend.subscription.notices import on_limits_changed
 from backend.subscription.tasks import settle_all, tell_all
@@ -43,6 +47,7 @@ _log = structlog.get_logger(__name__)
 
 # A blueprint can be added to one application only, so there is one in a process; its connector comes with `serve`.
 _app = make_app("")
+_app.add_tasks_from(admin_tasks.blueprint, namespace="admin")
 _app.add_tasks_from(jobs_tasks.blueprint, namespace="jobs")
 _app.add_tasks_from(mail_tasks.blueprint, namespace="mail")
 _app.add_tasks_from(ratelimit_tasks.blueprint, namespace="ratelimit")
@@ -89,16 +94,19 @@ async def _run_queue(app: App, work: Work) -> None:
 def _rounds(work: Work) -> Sequence[Round]:
     database, clock = work.database, work.clock
     app_url = f"{work.settings.frontend_base_url}/app"
-    catalogs = Catalogs()
+    catalogs, encryption = Catalogs(), Encryption.from_settings(work.settings)
     listeners = {
         "subscription.changed": each(partial(on_subscription_changed, app_url=app_url), on_limits_changed),
         "default_plan.changed": on_limits_changed,
+        overrides.TOPIC: on_limits_changed,
     }
     return (
         Round("outbox", 1.0, lambda: dispatch(database, listeners, now=clock.now())),
         Round("holds", 2.0, lambda: expire_holds(database)),
         Round("notices", 1.0, lambda: tell_all(database, catalogs=catalogs, app_url=app_url, now=clock.now())),
+        Round("audit seals", 1.0, lambda: seal(database, encryption, now=clock.now())),
         Round("subscriptions", 5.0, lambda: settle_all(database, now=clock.now())),
+        Round("overrides", 5.0, lambda: overrides.sweep(database, now=clock.now())),
     )
 
 

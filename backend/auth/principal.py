@@ -34,8 +34,8 @@ class Principal:
 
     `account_id` is the acting account; None for a service key, which names an account in each request. `role` is the
     caller's in that account; a key has its user's, if it is a user's, and its `scopes`. `roles` are the operator roles
-    of a signed-in user. `subject` names somebody who is no user of ours. `good_until` is when the credential ends by
-    itself; None is never.
+    of a signed-in user, `has_second_factor` is whether they sign in with two factors. `subject` names somebody who is
+    no user of ours. `good_until` is when the credential ends by itself; None is never.
     """
 
     kind: Kind
@@ -47,6 +47,7 @@ class Principal:
     role: Role | None = None
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    has_second_factor: bool = False
     good_until: datetime | None = None
 
     def ensure(self, permission: Permission) -> None:

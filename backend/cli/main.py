@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from backend.cli import accounts, db, doctor, env, keys, plans, prepare, secrets, serve, up, users
+from backend.cli import accounts, audit, db, doctor, env, keys, plans, prepare, secrets, serve, up, users
 from backend.cli.output import CommandError, say
 from backend.core.errors import PlatformError
 from backend.db.embedded import EmbeddedError
@@ -28,6 +28,7 @@ app = typer.Typer(
 
 # Groups, one line each: `feature db shell`.
 app.add_typer(accounts.app, name="account")
+app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="key")
 app.add_typer(plans.app, name="plans")

@@ -5,6 +5,7 @@ What is stored names its key, and is bound to what it is about, so that one row'
 
 import base64
 import binascii
+import hmac
 import os
 import secrets
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from backend.core.settings import Settings
 from backend.security.errors import SecretUnreadable
@@ -100,6 +103,18 @@ class Encryption:
             return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], about.encode()).decode()
         except (InvalidTag, ValueError) as error:
             raise SecretUnreadable("it was changed, or written about something else") from error
+
+    def mac(self, data: bytes, *, about: str, key_name: str | None = None) -> tuple[str, bytes]:
+        """(name of the key, HMAC-SHA-256 of `data` under a key derived from it for this use only).
+
+        Without a name under the active key. Raises SecretUnreadable for a key that is gone.
+        """
+        name = key_name or self.ring.active
+        key = self.ring.keys.get(name)
+        if key is None:
+            raise SecretUnreadable(f"the key {name!r} is not among ENCRYPTION_KEYS")
+        derived = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=f"mac {about}".encode()).derive(key)
+        return name, hmac.digest(derived, data, "sha256")
 
     def is_active(self, stored: str) -> bool:
         """Whether it is written under the active key."""

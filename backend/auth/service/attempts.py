@@ -101,6 +101,16 @@ async def _wait(session: SystemSession, limit: Limit) -> int:
     return max(0, int(row.last_in) + delay)
 
 
+def account_subject(purpose: str, email: str) -> str:
+    """The subject of limits that count by the address of a user."""
+    return f"{purpose}:account:{email}"
+
+
+def account_subjects(email: str) -> list[str]:
+    """All of them: sign-in, sign-up, repeated links and forgotten passwords."""
+    return [account_subject(purpose, email) for purpose in ("login", "signup", "resend", "forgot")]
+
+
 def network_subject(purpose: str, address: Address) -> str:
     """The subject of limits that count by where a request comes from."""
     return f"{purpose}:network:{address_subject(address)}"

@@ -174,7 +174,7 @@ class AuthService:
 
 def login_limit(email: str) -> Limit:
     """What counts the guesses at one user's password, whether there is such a user or not."""
-    return Limit(f"login:account:{email}", 10, _QUARTER, remembered=_DAY)
+    return Limit(attempts.account_subject("login", email), 10, _QUARTER, remembered=_DAY)
 
 
 def _may_sign_in(user: User | None) -> bool:

@@ -21,7 +21,7 @@ EXTERNAL = "external:"
 _SCHEME = "bearer "
 
 _SESSION = text("""
-    SELECT s.user_id, s.expires_at, s.portal_account_id, s.portal_subject, u.personal_account_id,
+    SELECT s.user_id, s.expires_at, s.portal_account_id, s.portal_subject, u.personal_account_id, u.mfa_enabled,
         ARRAY(SELECT r.role FROM user_roles r WHERE r.user_id = s.user_id) AS roles
     FROM sessions s LEFT JOIN users u ON u.id = s.user_id
     WHERE s.id = :session_id AND coalesce(s.user_id, s.portal_account_id) = :subject
@@ -129,6 +129,7 @@ class Credentials:
             session_id=claims.session_id,
             role=found.role,
             roles=frozenset(row.roles),
+            has_second_factor=row.mfa_enabled,
             good_until=min(claims.expires_at, row.expires_at),
         )
 

@@ -7,14 +7,18 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.auth.errors import EmailTaken, UserUnknown
+from backend.auth.service import attempts
 from backend.auth.service.addresses import normal
+from backend.auth.service.attempts import account_subjects
+from backend.auth.service.host_accounts import mark_deleted
 from backend.auth.service.keys_service import CreatedKey, create_key
 from backend.auth.service.registration_service import create_user
+from backend.auth.service.second_factor import forget_attempts
 from backend.auth.service.sessions import end_sessions
 from backend.auth.service.versions import note_user_change
 from backend.core.ids import UserId, uuid7
-from backend.db.models import ApiKey, SignInLink, User, UserRole
-from backend.db.session import Database, SystemSession
+from backend.db.models import Account, AccountMember, ApiKey, SignInLink, User, UserRole
+from backend.db.session import Database, ReadSession, SystemSession
 from backend.security.tokens import digest, new_token
 
 SUPERADMIN = "superadmin"
@@ -49,6 +53,47 @@ async def grant_role(session: SystemSession, *, user_id: UserId, role: str) -> N
     """Gives an operator role; one who has it keeps it."""
     await session.execute(insert(UserRole).values(user_id=user_id, role=role).on_conflict_do_nothing())
     await note_user_change(session, user_id)
+
+
+async def set_roles(session: SystemSession, *, user_id: UserId, roles: Sequence[str]) -> None:
+    """Gives exactly these operator roles."""
+    await session.execute(delete(UserRole).where(UserRole.user_id == user_id, UserRole.role.not_in(roles)))
+    for role in roles:
+        await session.execute(insert(UserRole).values(user_id=user_id, role=role).on_conflict_do_nothing())
+    await note_user_change(session, user_id)
+
+
+async def roles_of(session: ReadSession, *, user_id: UserId) -> list[str]:
+    """The operator roles of a user, in the order of their names."""
+    found = await session.scalars(select(UserRole.role).where(UserRole.user_id == user_id).order_by(UserRole.role))
+    return list(found)
+
+
+async def delete_user(session: SystemSession, *, user: User, now: datetime) -> None:
+    """Ends a user: they can never sign in again, and their address is free. Their personal account grants nothing.
+
+    What was used, paid and done stays, as evidence; in accounts of others they are no member any more.
+    """
+    await end_sessions(session, user_id=user.id, now=now, reason="the user was deleted")
+    await note_user_change(session, user.id)
+    user.status, user.deleted_at = "deleted", now
+    await session.execute(delete(UserRole).where(UserRole.user_id == user.id))
+    own = await session.get(Account, user.personal_account_id, with_for_update={"key_share": True})
+    assert own is not None  # a foreign key
+    await mark_deleted(session, account=own, now=now)
+    await session.execute(
+        delete(AccountMember).where(AccountMember.user_id == user.id, AccountMember.account_id != own.id)
+    )
+    await session.execute(
+        update(ApiKey).where(ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)
+    )
+
+
+async def forget_failures(session: SystemSession, *, user: User) -> None:
+    """Lets a user try at once who was kept waiting for failed sign-ins or too many mails."""
+    for subject in account_subjects(user.email):
+        await attempts.clear(session, subject)
+    await forget_attempts(session, user.id)
 
 
 async def set_locked(session: SystemSession, *, user_id: UserId, locked: bool, now: datetime) -> bool:

@@ -129,12 +129,15 @@ class RegistrationService:
                 .where(User.email == email, User.deleted_at.is_(None), User.status == "unverified")
                 .with_for_update(key_share=True)
             )
-            if user is None:
-                return
-            if user.password_hash is None:
-                await self._send_choice(session, user_id=user.id, email=email, now=now)
-            else:
-                await self._send_link(session, user_id=user.id, email=email, now=now)
+            if user is not None:
+                await self.send_again(session, user=user, now=now)
+
+    async def send_again(self, session: SystemSession, *, user: User, now: datetime) -> None:
+        """A new link for a user who is not confirmed yet; the one before it stops working."""
+        if user.password_hash is None:
+            await self._send_choice(session, user_id=user.id, email=user.email, now=now)
+        else:
+            await self._send_link(session, user_id=user.id, email=user.email, now=now)
 
     async def _take(self, limits: Sequence[Limit]) -> None:
         async with self._database.system() as session:
@@ -143,7 +146,7 @@ class RegistrationService:
     async def _may_mail(self, email: str) -> bool:
         """Nobody's mailbox is filled by filling in a form; the form's answer stays the same."""
         try:
-            await self._take([Limit(f"signup:account:{email}", 5, _HOUR)])
+            await self._take([Limit(attempts.account_subject("signup", email), 5, _HOUR)])
         except TooManyAttempts:
             return False
         return True
@@ -255,7 +258,7 @@ async def _expire_links(session: SystemSession, user_id: UserId, now: datetime) 
 
 
 def _links_to(email: str) -> Limit:
-    return Limit(f"resend:account:{email}", 5, _HOUR)
+    return Limit(attempts.account_subject("resend", email), 5, _HOUR)
 
 
 def _invalid() -> LinkInvalid:

@@ -39,7 +39,7 @@ class ResetService:
         """Sends a link to the user of an address; only the newest works. Raises AddressRefused, TooManyAttempts."""
         email = normal(email, local=True)
         async with self._database.system() as session:
-            await attempts.take(session, [Limit(f"forgot:account:{email}", 3, _HOUR)])
+            await attempts.take(session, [Limit(attempts.account_subject("forgot", email), 3, _HOUR)])
         async with even_time(), self._database.system() as session:
             user = await session.scalar(
                 select(User)

@@ -4,6 +4,8 @@ from backend.db.models.account import Account
 from backend.db.models.account_member import AccountMember
 from backend.db.models.allowance import Allowance
 from backend.db.models.api_key import ApiKey
+from backend.db.models.audit_event import AuditEvent
+from backend.db.models.audit_seal import AuditSeal
 from backend.db.models.catalog_state import CatalogState
 from backend.db.models.denial import Denial
 from backend.db.models.email_verification import EmailVerification
@@ -45,6 +47,8 @@ __all__ = [
     "AccountMember",
     "Allowance",
     "ApiKey",
+    "AuditEvent",
+    "AuditSeal",
     "CatalogState",
     "Denial",
     "EmailVerification",

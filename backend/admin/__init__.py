@@ -1,0 +1,1 @@
+"""The operators' back office: users, audit, statistics, and what each operator may do."""

@@ -1,0 +1,1 @@
+"""HTTP of the back office: /v1/admin."""

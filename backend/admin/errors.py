@@ -1,0 +1,35 @@
+"""What can be wrong with what an operator asks for."""
+
+from backend.core.errors import PlatformError
+
+
+class NoOperator(PlatformError):
+    """This caller has no operator role, or none that may do this."""
+
+    code = "permission_missing"
+    status = 403
+    title = "Your role may not do that"
+
+
+class SecondFactorNeeded(PlatformError):
+    """Operators sign in with two factors; set the second one up under Settings, Security."""
+
+    code = "second_factor_needed"
+    status = 403
+    title = "Turn two-factor sign-in on first"
+
+
+class TargetProtected(PlatformError):
+    """Operators are changed by superadmins alone, nobody locks or deletes themselves, and one superadmin stays."""
+
+    code = "target_protected"
+    status = 403
+    title = "This user is protected"
+
+
+class StateConflict(PlatformError):
+    """The user is not in the state that this act begins from; nothing was changed."""
+
+    code = "state_conflict"
+    status = 409
+    title = "Not in this state"

@@ -1,0 +1,68 @@
+"""Who operates: a signed-in user with a role, and what they may do to whom."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from backend.admin.errors import NoOperator, SecondFactorNeeded, TargetProtected
+from backend.admin.permissions import Permission, allowed
+from backend.auth.principal import Principal
+from backend.auth.service.operators import SUPERADMIN, roles_of
+from backend.core.ids import UserId
+from backend.db.audit import Actor
+from backend.db.models import User
+from backend.db.session import SystemSession
+
+# Two who take each other's role away at once would leave none: changes of superadmins take turns.
+_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('superadmins', 0))")
+_OTHERS = text("""
+    SELECT EXISTS (
+        SELECT 1 FROM user_roles r JOIN users u ON u.id = r.user_id
+        WHERE r.role = 'superadmin' AND u.status = 'active' AND u.id <> :user_id
+    )
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator in a request. `actor` is how the audit log names them."""
+
+    user_id: UserId
+    roles: frozenset[str]
+    actor: Actor
+
+    async def ensure_may_change(self, session: SystemSession, user: User, *, ends_power: bool = False) -> None:
+        """Raises TargetProtected: for an operator whom only a superadmin may change, for oneself and the last
+        superadmin where `ends_power` keeps the user from acting any more."""
+        theirs = await roles_of(session, user_id=user.id)
+        if theirs and user.id != self.user_id and SUPERADMIN not in self.roles:
+            raise TargetProtected("This user is an operator: only a superadmin changes operators.")
+        if not ends_power:
+            return
+        if user.id == self.user_id:
+            raise TargetProtected("This is yourself: ask another superadmin.")
+        if SUPERADMIN in theirs:
+            await ensure_not_last(session, user.id)
+
+
+async def ensure_not_last(session: SystemSession, user_id: UserId) -> None:
+    """Raises TargetProtected where no other superadmin could act afterwards."""
+    await session.execute(_TURN)
+    if not await session.scalar(_OTHERS, {"user_id": user_id}):
+        raise TargetProtected("This is the last superadmin; make another one first: `feature user set-superadmin`.")
+
+
+def operator_of(principal: Principal, permission: Permission, *, address: str, request_id: str) -> Operator:
+    """The operator behind a caller. Raises NoOperator, SecondFactorNeeded.
+
+    Keys are no operators, whoever's they are: what is done here is done by somebody who signed in.
+    """
+    if principal.kind != "user" or principal.user_id is None or not principal.roles:
+        raise NoOperator("This is for operators of the platform who are signed in.")
+    if not allowed(principal.roles, permission):
+        mine = ", ".join(sorted(principal.roles))
+        raise NoOperator(f"Your role ({mine}) has no permission {permission}.", permission=permission)
+    if SUPERADMIN not in principal.roles and not principal.has_second_factor:
+        raise SecondFactorNeeded("Operators need two-factor sign-in: turn it on under Settings, Security.")
+    actor = Actor("user", user_id=principal.user_id, address=address, request_id=request_id)
+    return Operator(principal.user_id, principal.roles, actor)

@@ -1,0 +1,39 @@
+"""What each operator role may do: the one table of it."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+Permission = Literal[
+    "stats.read",
+    "users.read",
+    "users.edit",
+    "users.lock",
+    "users.delete",
+    "users.roles",
+    "users.sessions",
+    "users.second_factor",
+    "users.impersonate",
+    "plans.assign",
+    "overrides.write",
+    "decisions.read",
+    "audit.read",
+]
+OperatorRole = Literal["superadmin", "admin", "support", "billing", "read_only"]
+
+_LOOKS: frozenset[Permission] = frozenset({"stats.read", "users.read", "decisions.read"})
+_ALL: frozenset[Permission] = frozenset(get_args(Permission))
+
+# Roles are given by superadmins alone: who could give them could give themselves everything.
+PERMISSIONS: Mapping[OperatorRole, frozenset[Permission]] = {
+    "superadmin": _ALL,
+    "admin": _ALL - {"users.roles"},
+    "support": _LOOKS
+    | {"users.edit", "users.lock", "users.sessions", "users.second_factor", "users.impersonate", "overrides.write"},
+    "billing": _LOOKS | {"plans.assign", "overrides.write"},
+    "read_only": _LOOKS | {"audit.read"},
+}
+
+
+def allowed(roles: frozenset[str], permission: Permission) -> bool:
+    """Whether one of these roles may. A role that the table does not know may nothing."""
+    return any(permission in may for role, may in PERMISSIONS.items() if role in roles)

@@ -1,0 +1,193 @@
+"""Users as operators see them: lists, search, one user whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Select, exists, func, literal, or_, select
+from sqlalchemy.sql import ColumnElement
+
+from backend.auth.errors import UserUnknown
+from backend.core.errors import InvalidInput
+from backend.core.ids import AccountId, UserId
+from backend.db.models import ApiKey, Session, SubscriptionPlan, User, UserRole, UserSubscription
+from backend.db.session import ReadSession, SystemSession
+
+# Counting further would read on for as long as there are rows; "10,000 or more" is all that a list needs.
+MOST_COUNTED = 10_000
+MOST_ROWS = 10_000
+_LIVE = UserSubscription.status.in_(("trial", "active", "past_due"))
+_SHORTEST_PART = 3  # of a word; an index of trigrams finds nothing shorter
+
+Sort = Literal["-created_at", "created_at", "email", "-last_login_at"]
+_ORDERS: Mapping[Sort, tuple[Any, ...]] = {
+    "-created_at": (User.created_at.desc(), User.id.desc()),
+    "created_at": (User.created_at, User.id),
+    "email": (User.email, User.id),
+    "-last_login_at": (User.last_login_at.desc().nulls_last(), User.id.desc()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which users. `q` is part of an address or name (from three letters on; shorter, their beginning), or an id.
+
+    Deleted users are listed where `status` asks for them, or an id names one.
+    """
+
+    q: str | None = None
+    status: str | None = None
+    plan: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """One user in a list."""
+
+    id: UserId
+    email: str
+    name: str | None
+    status: str
+    mfa_enabled: bool
+    roles: list[str]
+    account_id: AccountId
+    plan: str
+    created_at: datetime
+    last_login_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """A part of a list. Where `total_is_exact` is false there are at least `total`."""
+
+    items: Sequence[UserRow]
+    total: int
+    total_is_exact: bool
+
+
+async def list_users(
+    session: ReadSession, wanted: UserFilter, *, sort: Sort, page: int, page_size: int, default_plan: str
+) -> UserPage:
+    """A page of users, from 1. Raises InvalidInput for a page beyond the first 10,000 users."""
+    offset = (page - 1) * page_size
+    if offset + page_size > MOST_ROWS:
+        raise InvalidInput(f"Pages end after {MOST_ROWS:,} users; narrow the list by q, status, plan or role.")
+    which = _conditions(wanted, default_plan)
+    counted = select(User.id).where(*which).limit(MOST_COUNTED + 1).subquery()
+    total = await session.scalar(select(func.count()).select_from(counted)) or 0
+    # The page's users first: what is read beside them is read for these alone.
+    ids = select(User.id).where(*which).order_by(*_ORDERS[sort]).limit(page_size).offset(offset).subquery()
+    rows = await session.execute(_rows(default_plan).join(ids, ids.c.id == User.id).order_by(*_ORDERS[sort]))
+    items = [UserRow(*row) for row in rows]
+    return UserPage(items, min(total, MOST_COUNTED), total <= MOST_COUNTED)
+
+
+async def find(session: ReadSession, user_id: UUID) -> User:
+    """The user with this id, a deleted one too. Raises UserUnknown."""
+    user = await session.get(User, user_id)
+    if user is None:
+        raise _unknown()
+    return user
+
+
+async def lock(session: SystemSession, user_id: UUID) -> User:
+    """The same, to change it: a deleted one is not to be changed. Raises UserUnknown."""
+    user = await session.get(User, user_id, with_for_update={"key_share": True})
+    if user is None or user.deleted_at is not None:
+        raise _unknown()
+    return user
+
+
+async def keys_of(session: ReadSession, *, account_id: AccountId) -> Sequence[ApiKey]:
+    """The keys of an account, the newest first."""
+    found = await session.scalars(select(ApiKey).where(ApiKey.account_id == account_id).order_by(ApiKey.id.desc()))
+    return found.all()
+
+
+async def sessions_of(session: ReadSession, *, user_id: UserId, now: datetime) -> Sequence[Session]:
+    """The sessions that are not over, the one last seen first."""
+    found = await session.scalars(
+        select(Session)
+        .where(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > now)
+        .order_by(Session.last_seen_at.desc(), Session.id.desc())
+    )
+    return found.all()
+
+
+async def row_of(session: ReadSession, user: User, *, default_plan: str) -> UserRow:
+    """One user as lists show them."""
+    row = (await session.execute(_rows(default_plan).where(User.id == user.id))).one()
+    return UserRow(*row)
+
+
+def _rows(default_plan: str) -> Select[*tuple[Any, ...]]:
+    roles = select(func.array_agg(UserRole.role)).where(UserRole.user_id == User.id).scalar_subquery()
+    plan = (
+        select(SubscriptionPlan.name)
+        .join(UserSubscription, UserSubscription.plan_id == SubscriptionPlan.id)
+        .where(UserSubscription.account_id == User.personal_account_id, _LIVE)
+        .scalar_subquery()
+    )
+    return select(
+        User.id,
+        User.email,
+        User.name,
+        User.status,
+        User.mfa_enabled,
+        func.coalesce(roles, literal([], roles.type)),
+        User.personal_account_id,
+        func.coalesce(plan, default_plan),
+        User.created_at,
+        User.last_login_at,
+    )
+
+
+def _conditions(wanted: UserFilter, default_plan: str) -> list[ColumnElement[bool]]:
+    named = _id_in(wanted.q)
+    which: list[ColumnElement[bool]] = []
+    if named is not None:
+        which.append(or_(User.id == named, User.personal_account_id == named))
+    elif wanted.q:
+        which.append(_like(wanted.q))
+    if wanted.status is not None:
+        which.append(User.status == wanted.status)
+    elif named is None:
+        which.append(User.deleted_at.is_(None))
+    if wanted.role is not None:
+        which.append(exists().where(UserRole.user_id == User.id, UserRole.role == wanted.role))
+    if wanted.plan is not None:
+        which.append(_on_plan(wanted.plan, default_plan))
+    return which
+
+
+def _like(q: str) -> ColumnElement[bool]:
+    text = q.strip().lower()
+    within = "%" if len(text) >= _SHORTEST_PART else ""
+    pattern = f"{within}{_escaped(text)}%"
+    return or_(User.email.like(pattern), func.lower(User.name).like(pattern))
+
+
+def _escaped(text: str) -> str:
+    for sign in ("\\", "%", "_"):
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def _on_plan(plan: str, default_plan: str) -> ColumnElement[bool]:
+    live = exists().where(UserSubscription.account_id == User.personal_account_id, _LIVE)
+    named = live.where(UserSubscription.plan_id == SubscriptionPlan.id, SubscriptionPlan.name == plan)
+    return or_(named, ~live) if plan == default_plan else named
+
+
+def _id_in(q: str | None) -> UUID | None:
+    try:
+        return UUID(q.strip()) if q else None
+    except ValueError:
+        return None
+
+
+def _unknown() -> UserUnknown:
+    return UserUnknown("No user has this id.")

@@ -1,0 +1,32 @@
+"""Seals over the audit log."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.db.base import Base
+
+
+class AuditSeal(Base):
+    """One link of the chain over the audit log, from 1 without a gap.
+
+    `digest` is that of the events in their order; `mac` is over the number, the link before and the digest, under
+    the key `key_name`, which the database does not hold. When the events were kept long enough they go
+    (`forgotten_at`), and the link stays, so that the chain can be followed from its beginning.
+    """
+
+    __tablename__ = "audit_seals"
+    __table_args__ = (
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint("events >= 1", name="events"),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed_at: Mapped[datetime]
+    events: Mapped[int]
+    last_at: Mapped[datetime]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    key_name: Mapped[str]
+    mac: Mapped[bytes] = mapped_column(LargeBinary)
+    forgotten_at: Mapped[datetime | None]
