@@ -17,3 +17,11 @@ class CatalogMissing(PlatformError):
     code = "catalog_missing"
     status = 503
     title = "There are no plans yet"
+
+
+class MeterUnknown(PlatformError):
+    """The catalog has no such meter."""
+
+    code = "meter_unknown"
+    status = 422
+    title = "No such meter"

@@ -6,7 +6,6 @@ for nothing and grants nothing that was not set aside before. `treasury.py` fill
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from uuid import UUID
 
 from feature_platform.core.allowance import FIRST_WISH, Grant, next_wish
@@ -46,6 +45,7 @@ class Pool:
         "key",
         "left",
         "limit",
+        "limits_until",
         "lots",
         "low",
         "opening",
@@ -62,7 +62,8 @@ class Pool:
     def __init__(self, entitlements: Entitlements, meter: str, window: Window) -> None:
         self.counter = Counter(meter, window)
         self.key: CounterKey = (entitlements.account.id, meter, window.start)
-        self.lots: dict[tuple[UUID | None, datetime], Lot] = {}
+        self.lots: dict[UUID | None, Lot] = {}
+        """By the key that spends; those of the present terms."""
         self.left = self.low = 0
         self.free: int | None = 0
         self.wish = FIRST_WISH
@@ -72,23 +73,30 @@ class Pool:
         self.under(entitlements)
 
     def under(self, entitlements: Entitlements) -> None:
-        """From now on under these terms."""
+        """From now on under these terms. What was spent before belongs to lots of its own, see `take_back`."""
         scope = entitlements.scope
+        self.lots = {}
         self.opening = Opening(
             self.key, self.counter.window, scope.owner_user_id, scope.period_start, scope.period_end, record_id=uuid7()
         )
         self.version = entitlements.account.version
         self.clock_offset = entitlements.account.clock_offset
         self.limit = entitlements.quota(self.counter.meter).limit
+        self.limits_until = entitlements.limits_until
         self.tail_until = self.exhausted_until = 0
         self.has_recalled = self.is_open = False
 
     def is_older_than(self, entitlements: Entitlements) -> bool:
-        """Whether these are later terms, or the same in another period."""
+        """Whether these are later terms, or the same in another period, or after an override has begun or ended."""
         version = entitlements.account.version
-        return self.version < version or (
-            self.version == version and self.opening.period_start < entitlements.period.start
-        )
+        if self.version != version:
+            return self.version < version
+        has_changed = self.limits_until is not None and self.limits_until <= entitlements.now
+        return has_changed or self.opening.period_start < entitlements.period.start
+
+    def is_under(self, entitlements: Entitlements) -> bool:
+        """Whether its limit is the one of these terms."""
+        return self.version == entitlements.account.version and self.limits_until == entitlements.limits_until
 
     def fill(self, grant: Grant, counter: Counter, now: int) -> None:
         """Takes what was set aside. `counter` is as it is stored now, with all that was settled in this round."""
@@ -190,10 +198,9 @@ class Allowances:
 
     def lot(self, pool: Pool, key_id: UUID | None) -> Lot:
         """Where the spends of a key are added up."""
-        name = (key_id, pool.opening.period_start)
-        found = pool.lots.get(name)
+        found = pool.lots.get(key_id)
         if found is None:
-            found = pool.lots[name] = Lot(pool, key_id)
+            found = pool.lots[key_id] = Lot(pool, key_id)
         return found
 
     def spend(self, lot: Lot, amount: int, now: int, minute: int) -> bool:
@@ -219,9 +226,13 @@ class Allowances:
         return True
 
     def take_back(self, lot: Lot, amount: int, now: int, minute: int) -> bool:
-        """The opposite of `spend`, recorded like it; also of a pool that has been forgotten in the meantime."""
+        """The opposite of `spend`, recorded like it; also of a pool that has been forgotten in the meantime.
+
+        What was granted under former terms is not spent again under the present ones, whose limit may be lower.
+        """
         is_done = self.spend(lot, -amount, now, minute)
-        if is_done and self.pools.get(lot.pool.key) is not lot.pool:
+        is_former = lot.pool.lots.get(lot.place.key_id) is not lot
+        if is_done and (is_former or self.pools.get(lot.pool.key) is not lot.pool):
             self._give_back(lot.pool)
         return is_done
 

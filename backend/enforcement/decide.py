@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from feature_platform.core.decision import Code, Decision, Fix, remaining_of, whole_seconds
 
 from backend.catalog.definitions import MeterDefinition
+from backend.catalog.errors import MeterUnknown
 from backend.catalog.terms import PlanTerms
 from backend.catalog.units import amount_text, units_of
 from backend.core.errors import InvalidInput
 from backend.core.ids import uuid7
-from backend.enforcement.errors import MeterUnknown
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import JOBS, JOBS_IN_FLIGHT, LEVEL, MAX_AMOUNT, Cost, Counter
 from backend.usage.repository import CounterKey
@@ -97,7 +97,7 @@ def refused(
 ) -> Decision:
     """The answer to what does not fit. `slot_in`: seconds until the first job in flight ends by itself."""
     cost, counter = found.cost, found.counter
-    retry_after = slot_in if found.code == "concurrency_limited" else _seconds_to_reset(entitlements, cost)
+    retry_after = slot_in if found.code == "concurrency_limited" else _seconds_to_wait(entitlements, found)
     return Decision(
         allowed=False,
         code=found.code,
@@ -121,12 +121,16 @@ def words(entitlements: Entitlements, wish: Ask, decision: Decision) -> str:
         return f"{decision.used} of {decision.limit} jobs are in flight, as many as {plan} allows at once."
     meter = wish.meter
     parts = [f"{meter.name}: {_shown(meter, decision.used)} of {_shown(meter, decision.limit)} are used on {plan}"]
+    if entitlements.in_force(meter.key):
+        parts.append(", with what was changed for this account")
     if decision.held:
         parts.append(f", {_shown(meter, decision.held)} are set aside by open reservations")
     parts.append(f"; there is no room for {_shown(meter, wish.amount)} more.")
-    if decision.resets_at is not None and decision.retry_after is not None:
-        resets_at = decision.resets_at.astimezone(entitlements.zone)
-        parts.append(f" The count starts again on {resets_at:%Y-%m-%d at %H:%M} ({entitlements.zone.key}).")
+    if decision.retry_after is not None:
+        at, what = entitlements.now + timedelta(seconds=decision.retry_after), "There is more room from"
+        if decision.resets_at is not None and decision.resets_at <= at:
+            at, what = decision.resets_at, "The count starts again on"
+        parts.append(f" {what} {at.astimezone(entitlements.zone):%Y-%m-%d at %H:%M} ({entitlements.zone.key}).")
     return "".join(parts)
 
 
@@ -137,11 +141,23 @@ def _shown(meter: MeterDefinition, amount: int | None) -> str:
     return amount_text(amount, meter.unit, meter.display_unit)
 
 
-def _seconds_to_reset(entitlements: Entitlements, cost: Cost) -> int | None:
-    """Whole seconds, rounded up; None where the end of the window does not help."""
-    if cost.window.end is None or (cost.limit is not None and cost.amount > cost.limit):
-        return None
-    return whole_seconds((cost.window.end - entitlements.now) // timedelta(microseconds=1))
+def _seconds_to_wait(entitlements: Entitlements, found: Refused) -> int | None:
+    """Whole seconds, rounded up; None where waiting does not help."""
+    at = _fits_at(entitlements, found)
+    return None if at is None else whole_seconds((at - entitlements.now) // timedelta(microseconds=1))
+
+
+def _fits_at(entitlements: Entitlements, found: Refused) -> datetime | None:
+    """When this will fit if nothing else is spent: the window ends, or an override begins or does."""
+    cost, end = found.cost, found.cost.window.end
+    moments = dict(entitlements.limits_ahead(cost.meter))
+    if end is not None:
+        moments[end] = entitlements.limit_at(cost.meter, end)
+    for at in sorted(moments):
+        limit, taken = moments[at], 0 if end is not None and at >= end else found.counter.taken
+        if limit is None or taken + cost.amount <= limit:
+            return at
+    return None
 
 
 def _fixes(entitlements: Entitlements, wish: Ask, found: Refused, *, upgrade_url: str) -> list[Fix]:
@@ -151,10 +167,9 @@ def _fixes(entitlements: Entitlements, wish: Ask, found: Refused, *, upgrade_url
         fixes.append(Fix("release", "Commit or release an open reservation; what it does not use comes back."))
     if found.code == "concurrency_limited":
         fixes.append(Fix("wait", "Wait until one of the jobs in flight is finished."))
-    elif _seconds_to_reset(entitlements, cost) is not None:
-        assert cost.window.end is not None
-        end = cost.window.end.astimezone(entitlements.zone)
-        fixes.append(Fix("wait", f"Wait until {end:%Y-%m-%d, %H:%M} ({entitlements.zone.key}).", at=cost.window.end))
+    elif (at := _fits_at(entitlements, found)) is not None:
+        its_at = at.astimezone(entitlements.zone)
+        fixes.append(Fix("wait", f"Wait until {its_at:%Y-%m-%d, %H:%M} ({entitlements.zone.key}).", at=at))
     better = _plan_that_fits(entitlements, wish, found)
     if better is not None:
         fixes.append(Fix("upgrade", f"Move to {better.display_name}.", plan=better.name, url=upgrade_url))
@@ -162,7 +177,8 @@ def _fixes(entitlements: Entitlements, wish: Ask, found: Refused, *, upgrade_url
 
 
 def _plan_that_fits(entitlements: Entitlements, wish: Ask, found: Refused) -> PlanTerms | None:
-    """The next plan under which this request would pass now. A period begins anew with a plan, a day does not."""
+    """The next plan under which this request would pass now, with the overrides, which stay. A period begins anew
+    with a plan, a day does not."""
     present = entitlements.terms
     for plan in entitlements.catalog.plans:
         if plan.rank <= present.rank:
@@ -171,7 +187,7 @@ def _plan_that_fits(entitlements: Entitlements, wish: Ask, found: Refused) -> Pl
             limit, taken = plan.max_jobs_in_flight, found.counter.taken
         else:
             quota = plan.quotas.get(wish.meter.key)
-            limit = quota.limit if quota else 0
+            limit = entitlements.with_overrides(wish.meter.key, quota.limit if quota else 0)
             taken = 0 if quota and quota.window == "period" else found.counter.taken
         if limit is None or taken + found.cost.amount <= limit:
             return plan

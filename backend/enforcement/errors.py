@@ -9,14 +9,6 @@ from backend.core.errors import PlatformError
 from backend.subscription.entitlements import Entitlements
 
 
-class MeterUnknown(PlatformError):
-    """The catalog has no such meter."""
-
-    code = "meter_unknown"
-    status = 422
-    title = "No such meter"
-
-
 class AccountSuspended(PlatformError):
     """An operator has suspended the account."""
 

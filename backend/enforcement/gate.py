@@ -246,7 +246,7 @@ class Gate:
             if allowances.spend(lot, metering.amount, at, int(caller.now.timestamp()) // 60):
                 give_back = partial(self._take_back, lot, metering.amount, int(caller.now.timestamp()))
                 return Outcome(shown(pool, entitlements), entitlements, wish, give_back)
-            if at < pool.exhausted_until and pool.version == entitlements.account.version:
+            if at < pool.exhausted_until and pool.is_under(entitlements):
                 found = Refused("quota_exceeded", wish.cost, pool.counter)
                 decision = refused(entitlements, wish, found, upgrade_url=self.engine.upgrade_url)
                 return Outcome(decision, entitlements, wish)
@@ -257,7 +257,9 @@ class Gate:
             allowances = self._treasury.allowances
         outcome = await self.engine.spend(caller, meter=metering.meter, amount=metering.amount)
         if allowances is not None:
-            _note_exhaustion(allowances.pool(entitlements, metering.meter, wish.cost.window), outcome)
+            pool = allowances.pool(entitlements, metering.meter, wish.cost.window)
+            if pool.is_under(outcome.entitlements):
+                _note_exhaustion(pool, outcome)
         return outcome
 
 

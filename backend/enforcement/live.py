@@ -30,7 +30,7 @@ INTERVAL = 1.0
 _LEAST_PAUSE = 0.1
 # So many new rows of an account in one look; one with more has a gap.
 _MOST_ROWS = 1_000
-# Limits change with the account's version. Windows, and the catalog, change by themselves.
+# Limits change with the account's version, or when it was known that they would. The catalog changes by itself.
 _TERMS_FOR = timedelta(seconds=15)
 
 log = structlog.get_logger(__name__)
@@ -170,7 +170,8 @@ class Live:
 
     async def _renew(self, session: ReadSession, watched: Watched, now: datetime) -> None:
         """The limits, where they may have changed."""
-        if watched.read_at is not None and now - watched.read_at < _TERMS_FOR:
+        is_known = watched.read_at is not None and now - watched.read_at < _TERMS_FOR
+        if is_known and (watched.terms is None or now < watched.terms.good_until):
             return
         watched.terms = await resolve(session, account_id=watched.account_id, catalogs=self._catalogs, now=now)
         watched.read_at = now

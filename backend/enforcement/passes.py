@@ -21,7 +21,6 @@ from backend.enforcement.decide import Ask
 from backend.enforcement.journal import boot_nanoseconds
 from backend.ratelimit.model import Bucket
 from backend.subscription.entitlements import Entitlements
-from backend.subscription.lifecycle import next_due_at
 from backend.usage.model import Source
 
 # Nanoseconds for which a confirmation counts, from before it was asked for.
@@ -82,7 +81,7 @@ class Pass:
         self.rate_key = bucket.key
         self.rate = rate
         self.good_until = good_until
-        """By the clock of the system: when the credential ends, or the account's plan, period or day."""
+        """By the clock of the system: when the credential ends, or the account's plan, override, period or day."""
         self.lots: dict[str, Lot] = {}
         """By the name of the metering, whose feature the account has."""
         self.strict: dict[tuple[str, int], Strict] = {}
@@ -135,11 +134,12 @@ class Passes:
         elif seat.entitlements.account.version > entitlements.account.version:
             return None
         else:
-            seat.entitlements = entitlements
+            if seat.entitlements.now <= entitlements.now:
+                seat.entitlements = entitlements
             seat.fresh_until = max(seat.fresh_until, asked_at + FRESH)
             seat.is_used = True
         self._in_use[account_id] = seat
-        ends = _ends(entitlements)
+        ends = entitlements.good_until
         found = Pass(principal, seat, bucket, rate, min(ends, principal.good_until or ends))
         if name not in self._passes:
             seat.passes.append(name)
@@ -201,13 +201,3 @@ def _is_older(known: Entitlements, found: Entitlements) -> bool:
     """Whether other terms hold now: of the account, or of all, for applying a catalog raises few versions."""
     version = found.account.version
     return known.account.version < version or (known.account.version == version and known.catalog is not found.catalog)
-
-
-def _ends(entitlements: Entitlements) -> datetime:
-    """When these entitlements are others, by the clock of the system, if nobody changes anything."""
-    assert entitlements.period.end is not None
-    ends = [entitlements.period.end]
-    ends += [end for meter in entitlements.catalog.meters if (end := entitlements.window(meter).end) is not None]
-    if entitlements.facts is not None and (due := next_due_at(entitlements.facts)) is not None:
-        ends.append(due)
-    return min(ends) - entitlements.account.clock_offset

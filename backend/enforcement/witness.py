@@ -59,7 +59,7 @@ class Witness:
             requested=cost.amount,
             window=cost.window,
         )
-        said = {"concurrency" if is_slot else "quota": _plain(numbers)}
+        said = {"concurrency": _plain(numbers)} if is_slot else {"quota": _plain(numbers) | _stack(outcome)}
         self._note(decision.code, UUID(decision.decision_id), outcome.entitlements, numbers, said)
 
     def lacks(self, error: FeatureNotInPlan, entitlements: Entitlements, feature: str) -> None:
@@ -171,6 +171,16 @@ def _plain(numbers: Numbers) -> dict[str, Any]:
         "limit": numbers.limit,
         "requested": numbers.requested,
     }
+
+
+def _stack(outcome: Outcome) -> dict[str, Any]:
+    """How the limit was made, where the account had another one than its plan's."""
+    entitlements, meter = outcome.entitlements, outcome.decision.meter
+    made_by = [
+        {"id": str(one.id), "kind": one.kind, "amount": one.amount, "ends_at": one.ends_at and one.ends_at.isoformat()}
+        for one in entitlements.in_force(meter)
+    ]
+    return {"plan_limit": entitlements.plan_quota(meter).limit, "overrides": made_by} if made_by else {}
 
 
 def _named(error: PlatformError) -> UUID:

@@ -63,7 +63,7 @@ async def assign_plan(
         raise AccountUnknown("No account has this id.")
     terms = _plan(present.catalog, plan_name)
     expires_at = days_from(present.now, duration_days)
-    await _settle_what_is_due(session, account_id=account_id, present=present)
+    await _settle_what_is_due(session, account_id=account_id, present=present, now=now)
     if present.subscription and present.facts and present.subscription.plan_id == terms.plan_id:
         assignment = await _prolong(session, present.subscription, present.facts, terms, expires_at)
     else:
@@ -90,10 +90,12 @@ def _plan(catalog: Catalog, name: str) -> PlanTerms:
     raise PlanUnknown(f"No plan on sale is called {name[:80]!r}. There are: {known}.")
 
 
-async def _settle_what_is_due(session: WriteSession, *, account_id: AccountId, present: Entitlements) -> None:
+async def _settle_what_is_due(
+    session: WriteSession, *, account_id: AccountId, present: Entitlements, now: datetime
+) -> None:
     """A live row whose time has passed is written down before another takes its place."""
-    state = await load_state(session, account_id=account_id)
-    stored = state[1] if state else None
+    state = await load_state(session, account_id=account_id, now=now)
+    stored = state.subscription if state else None
     if stored is not None:
         await settle_due(session, subscription=stored, now=present.now)
 
@@ -131,7 +133,7 @@ async def end_subscription(session: WriteSession, *, account_id: AccountId, cata
     present = await resolve(session, account_id=account_id, catalogs=catalogs, now=now)
     if present is None:
         raise AccountUnknown("No account has this id.")
-    await _settle_what_is_due(session, account_id=account_id, present=present)
+    await _settle_what_is_due(session, account_id=account_id, present=present, now=now)
     await _end(session, present)
     await raise_version(session, account_id=account_id)
 

@@ -17,3 +17,27 @@ class PlanNotFound(PlatformError):
     code = "plan_not_found"
     status = 404
     title = "No such plan"
+
+
+class OverrideUnknown(PlatformError):
+    """No override of the account has this id."""
+
+    code = "override_unknown"
+    status = 404
+    title = "No such override"
+
+
+class OverrideOver(PlatformError):
+    """The override has ended by itself, or was taken back before; nothing was changed."""
+
+    code = "override_over"
+    status = 409
+    title = "This override is over"
+
+
+class OverridesFull(PlatformError):
+    """The account has as many overrides that are not over as there may be."""
+
+    code = "overrides_full"
+    status = 409
+    title = "Too many overrides"

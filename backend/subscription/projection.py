@@ -1,5 +1,6 @@
 """Where usage is heading: the pace of the last 28 days, carried on to the end of the window. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +15,8 @@ _UNCERTAIN = 10
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Between `low` and `high` at the end of the window; `limit_at` is when the limit would be reached before."""
+    """Between `low` and `high` at the end of the window; `limit_at` is when the limit then in force would be reached
+    before."""
 
     low: int
     high: int
@@ -22,8 +24,19 @@ class Projection:
     limit_at: datetime | None
 
 
-def project(*, used: int, limit: int | None, end: datetime, pace: Pace | None, now: datetime) -> Projection | None:
-    """None where less than a day is known, where nothing was used, or where the window is over."""
+def project(
+    *,
+    used: int,
+    limit: int | None,
+    ahead: Sequence[tuple[datetime, int | None]] = (),
+    end: datetime,
+    pace: Pace | None,
+    now: datetime,
+) -> Projection | None:
+    """None where less than a day is known, where nothing was used, or where the window is over.
+
+    `ahead`: the moments from which on another limit is in force, in order, each with that limit.
+    """
     if pace is None or pace.amount <= 0 or end <= now:
         return None
     seen = min(now - pace.first, TRAILING)
@@ -33,8 +46,17 @@ def project(*, used: int, limit: int | None, end: datetime, pace: Pace | None, n
     low = used + to_come * (100 - _UNCERTAIN) // (100 * (seen // _TICK))
     high = used - -to_come * (100 + _UNCERTAIN) // (100 * (seen // _TICK))
     limit_at = None
-    if limit is not None and used < limit and (limit - used) * (seen // _TICK) <= to_come:
-        limit_at = now + seen * (limit - used) / pace.amount
+    if limit is None or used < limit:
+        changes = [(now, limit), *((at, then) for at, then in ahead if at < end)]
+        untils = [*(at for at, _ in changes[1:]), end + _TICK]
+        for (since, then), until in zip(changes, untils, strict=True):
+            to_go = None if then is None else max(0, then - used)
+            if to_go is None or to_go * (seen // _TICK) > to_come:
+                continue
+            reached_at = max(since, now + seen * to_go / pace.amount)
+            if reached_at < until:
+                limit_at = reached_at
+                break
     return Projection(max(used, _rounded(low)), -_rounded(-high), end, limit_at)
 
 

@@ -41,7 +41,7 @@ async def usage(session: ReadSession, *, entitlements: Entitlements) -> UsageRes
     paces = await read_paces(session, account_id=entitlements.account.id, meters=counting, since=since)
     return UsageResponse(
         usage=await period_usage(session, entitlements),
-        limits=limits_schema(entitlements.terms),
+        limits=limits_schema(entitlements),
         meters=meter_schemas(entitlements, counters, paces, await notices.present(session, entitlements)),
     )
 

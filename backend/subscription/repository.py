@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from backend.core.ids import AccountId, UserId, uuid7
 from backend.db.session import ReadSession, WriteSession
 from backend.subscription.lifecycle import Status, SubscriptionFacts, next_due_at
 from backend.subscription.periods import Interval
+from backend.subscription.stacking import Kind, Override
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,13 @@ _COLUMNS = """
     a.clock_offset, s.id AS subscription_id, s.user_id, s.plan_id, s.plan_version_id, s.status, s.started_at,
     s.expires_at, s.cancelled_at, s.current_period_start, s.current_period_end, s.trial_end, s.cancel_at_period_end,
     coalesce(d.anchor_at, s.started_at) AS anchor_at, coalesce(d.interval_unit, 'month') AS interval_unit,
-    coalesce(d.interval_count, 1) AS interval_count, coalesce(d.billing_zone, a.billing_zone) AS schedule_zone
+    coalesce(d.interval_count, 1) AS interval_count, coalesce(d.billing_zone, a.billing_zone) AS schedule_zone,
+    (
+        SELECT json_agg(json_build_array(o.id, o.meter, o.kind, o.amount, o.starts_at, o.ends_at, o.reason)
+            ORDER BY o.id)
+        FROM account_overrides o WHERE o.account_id = a.id AND o.ended_at IS NULL
+            AND (o.ends_at IS NULL OR o.ends_at > CAST(:now AS timestamptz) + a.clock_offset)
+    ) AS overrides
 """
 _JOINS = """
     LEFT JOIN user_subscriptions s ON s.account_id = a.id AND s.status IN ('trial', 'active', 'past_due')
@@ -127,20 +134,27 @@ async def raise_version(session: WriteSession, *, account_id: AccountId) -> None
     await session.execute(_BUMP, {"account_id": account_id})
 
 
-State = tuple[AccountRow, SubscriptionRow | None]
+class State(NamedTuple):
+    """What is stored of an account: its live subscription, and the overrides that are not over, oldest first."""
+
+    account: AccountRow
+    subscription: SubscriptionRow | None
+    overrides: tuple[Override, ...]
 
 
-async def load_state(session: ReadSession, *, account_id: AccountId) -> State | None:
-    """The account with its live subscription, as stored; None when there is no such account."""
-    row = (await session.execute(_STATE, {"account_id": account_id})).one_or_none()
+async def load_state(session: ReadSession, *, account_id: AccountId, now: datetime) -> State | None:
+    """None when there is no such account. `now` is the system's clock."""
+    row = (await session.execute(_STATE, {"account_id": account_id, "now": now})).one_or_none()
     return None if row is None else _state_of(row)
 
 
-async def load_states(session: ReadSession, *, account_ids: Sequence[AccountId]) -> dict[AccountId, State]:
+async def load_states(
+    session: ReadSession, *, account_ids: Sequence[AccountId], now: datetime
+) -> dict[AccountId, State]:
     """The same of many at once; those that do not exist are missing."""
-    rows = await session.execute(_STATES, {"account_ids": account_ids})
+    rows = await session.execute(_STATES, {"account_ids": account_ids, "now": now})
     states = (_state_of(row) for row in rows)
-    return {state[0].id: state for state in states if state is not None}
+    return {state.account.id: state for state in states if state is not None}
 
 
 def _state_of(row: Any) -> State | None:
@@ -155,7 +169,21 @@ def _state_of(row: Any) -> State | None:
         usage_anchor=row.usage_anchor,
         clock_offset=row.clock_offset,
     )
-    return account, subscription_of(row)
+    return State(account, subscription_of(row), tuple(_override_of(*one) for one in row.overrides or ()))
+
+
+def _override_of(
+    override_id: str, meter: str, kind: Kind, amount: int | None, starts_at: str, ends_at: str | None, reason: str
+) -> Override:
+    return Override(
+        id=UUID(override_id),
+        meter=meter,
+        kind=kind,
+        amount=amount,
+        starts_at=datetime.fromisoformat(starts_at).astimezone(UTC),
+        ends_at=datetime.fromisoformat(ends_at).astimezone(UTC) if ends_at else None,
+        reason=reason,
+    )
 
 
 def subscription_of(row: Any) -> SubscriptionRow | None:

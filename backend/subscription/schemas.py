@@ -114,9 +114,22 @@ class ProjectionSchema(_Answer):
     limit_at: datetime | None
 
 
+class OverrideSchema(_Answer):
+    """A limit beside the plan's, in base units, and why it was given: `amount` more (`add`), or instead of the plan's
+    limit (`set`; null is unlimited). It ends by itself at `ends_at`; null is when an operator takes it back."""
+
+    id: UUID
+    kind: Literal["add", "set"]
+    amount: int | None
+    starts_at: datetime
+    ends_at: datetime | None
+    reason: str
+
+
 class MeterUsageSchema(_Answer):
     """One meter in its present window, in base units.
 
+    `limit` is what is in force: `plan_limit`, with the `overrides` in force applied in their order.
     `notice_percent` is the highest share of 80, 95 and 100 that the customer was told of and that is still reached, in
     percent of the present limit. `blocked_since` is when the limit was reached, by the account's clock, if it still is;
     both come about a second later than the use that they are of, and are null before.
@@ -131,6 +144,8 @@ class MeterUsageSchema(_Answer):
     used: int
     held: int
     limit: int | None
+    plan_limit: int | None
+    overrides: list[OverrideSchema]
     remaining: int | None
     resets_at: datetime | None
     as_of: datetime

@@ -20,7 +20,7 @@ from backend.subscription.schemas import SubscriptionPlanSchema, UserSubscriptio
 from backend.subscription.views import (
     DESCRIBED_UNIT,
     described_amount,
-    described_limit,
+    in_described_unit,
     plan_schema,
     subscription_schema,
 )
@@ -98,8 +98,9 @@ async def check_quota(
     window = _window(found, meter)
     counters = await read_counters(session, account_id=found.account.id, wanted=[(meter, window)])
     counter = counters.get((meter, window.start)) or Counter(meter, window)
-    within = Cost(meter, window, 1, found.quota(meter).limit).fits(counter)
-    return within, described_amount(meter, counter.used), described_limit(found.terms, meter)
+    limit = found.quota(meter).limit
+    within = Cost(meter, window, 1, limit).fits(counter)
+    return within, described_amount(meter, counter.used), in_described_unit(meter, limit)
 
 
 async def increment_usage(

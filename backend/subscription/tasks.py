@@ -48,11 +48,10 @@ async def settle_account(database: Database, account_id: AccountId, *, now: date
     async with database.account(account_id) as session:
         if not await try_lock_account(session, account_id=account_id):
             return []
-        state = await load_state(session, account_id=account_id)
-        account, subscription = state or (None, None)
-        if account is None or subscription is None:
+        state = await load_state(session, account_id=account_id, now=now)
+        if state is None or state.subscription is None:
             return []
-        return await settle_due(session, subscription=subscription, now=now + account.clock_offset)
+        return await settle_due(session, subscription=state.subscription, now=now + state.account.clock_offset)
 
 
 async def _all_due(database: Database, now: datetime, batch: int) -> AsyncIterator[DueAccount]:

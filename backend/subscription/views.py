@@ -16,6 +16,7 @@ from backend.subscription.schemas import (
     InFlightSchema,
     MeterUsageSchema,
     OfferSchema,
+    OverrideSchema,
     PlanOnSaleSchema,
     ProjectionSchema,
     QuotaLimitsSchema,
@@ -26,6 +27,7 @@ from backend.subscription.schemas import (
     SubscriptionPlanSchema,
     UserSubscriptionSchema,
 )
+from backend.subscription.stacking import Override
 from backend.usage.model import API_CALLS, BYTES_PER_MB, COMPUTE, JOBS, SECONDS_PER_MINUTE, STORAGE, Counter
 from backend.usage.repository import CounterKey
 from backend.usage.series import Pace
@@ -37,11 +39,14 @@ _BILLING_PERIOD = {"month": "monthly", "year": "yearly"}
 
 
 def described_limit(terms: PlanTerms, meter: str) -> int | None:
-    """A limit in the described unit, rounded down; None is unlimited. A meter that the plan lacks is nothing."""
+    """A plan's limit in the described unit, rounded down; None is unlimited. A meter that it lacks is nothing."""
     quota = terms.quotas.get(meter)
-    if quota is None:
-        return 0
-    return None if quota.limit is None else quota.limit // DESCRIBED_UNIT[meter]
+    return in_described_unit(meter, quota.limit if quota else 0)
+
+
+def in_described_unit(meter: str, limit: int | None) -> int | None:
+    """A limit in the described unit, rounded down; None is unlimited."""
+    return None if limit is None else limit // DESCRIBED_UNIT[meter]
 
 
 def described_amount(meter: str, amount: int) -> int:
@@ -128,13 +133,14 @@ def subscription_schema(entitlements: Entitlements) -> UserSubscriptionSchema | 
     )
 
 
-def limits_schema(terms: PlanTerms) -> QuotaLimitsSchema:
-    """The described limits of a plan."""
+def limits_schema(entitlements: Entitlements) -> QuotaLimitsSchema:
+    """The described limits as they are in force."""
+
+    def limit(meter: str) -> int | None:
+        return in_described_unit(meter, entitlements.quota(meter).limit)
+
     return QuotaLimitsSchema(
-        jobs=described_limit(terms, JOBS),
-        storage=described_limit(terms, STORAGE),
-        api_calls=described_limit(terms, API_CALLS),
-        compute_minutes=described_limit(terms, COMPUTE),
+        jobs=limit(JOBS), storage=limit(STORAGE), api_calls=limit(API_CALLS), compute_minutes=limit(COMPUTE)
     )
 
 
@@ -162,6 +168,8 @@ def meter_schemas(
                 used=counter.used,
                 held=counter.held,
                 limit=quota.limit,
+                plan_limit=entitlements.plan_quota(meter.key).limit,
+                overrides=[override_schema(one) for one in entitlements.in_force(meter.key)],
                 remaining=remaining_of(quota.limit, counter.used, counter.held, counter.forfeited),
                 resets_at=window.end,
                 as_of=entitlements.now,
@@ -171,6 +179,18 @@ def meter_schemas(
             )
         )
     return found
+
+
+def override_schema(override: Override) -> OverrideSchema:
+    """One that is in force."""
+    return OverrideSchema(
+        id=override.id,
+        kind=override.kind,
+        amount=override.amount,
+        starts_at=override.starts_at,
+        ends_at=override.ends_at,
+        reason=override.reason,
+    )
 
 
 def _standing(told: Sequence[Notice], used: int, limit: int | None) -> Notice | None:
@@ -185,7 +205,8 @@ def _projection(
     end = counter.window.end
     if end is None:
         return None
-    found = project(used=counter.used, limit=limit, end=end, pace=pace, now=entitlements.now)
+    ahead = entitlements.limits_ahead(counter.meter)
+    found = project(used=counter.used, limit=limit, ahead=ahead, end=end, pace=pace, now=entitlements.now)
     return None if found is None else ProjectionSchema.model_validate(found)
 
 

@@ -6,23 +6,28 @@ import errno
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from backend.catalog.service import Catalogs
 from backend.core.errors import Unavailable
 from backend.db.session import Database
 from backend.enforcement import settling
+from backend.enforcement.engine import Caller
 from backend.enforcement.heirs import take_over
 from backend.enforcement.journal import HEADER_BYTES, RECORD_BYTES, Journal, boot
+from backend.subscription.entitlements import Entitlements
+from backend.subscription.overrides import grant
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.factories.accounts import Person, person
 from backend.tests.factories.calls import Stored, plans_with, stored
 from backend.tests.fakes.process import Process
 from backend.tests.moments import NOW
 from backend.tests.turns import in_turns, until_somebody_waits
+from backend.usage.model import Source
 
 Start = Callable[[], Awaitable[Process]]
 
@@ -333,3 +338,40 @@ async def test_a_lowered_limit_grants_nothing_more(start: Start, database: Datab
     lower = await process.entitlements(user)
     answers = [(await process.call(user, lower)).decision.allowed for _ in range(100)]
     assert sum(answers) == 80
+
+
+async def test_a_failed_call_of_a_higher_limit_is_not_spent_again_under_a_lower_one(
+    start: Start, database: Database, user: Person
+) -> None:
+    process, other = await start(), await start()
+    ends_at = NOW + timedelta(hours=1)
+    async with database.system() as session:
+        await grant(
+            session,
+            account_id=user.account_id,
+            meter="api_calls",
+            kind="add",
+            amount=5_000,
+            ends_at=ends_at,
+            reason="a launch",
+            by=None,
+            catalogs=Catalogs(),
+            now=NOW,
+        )
+    before = await process.entitlements(user, ends_at - timedelta(seconds=1))
+    await process.engine.consume(caller(user, before), meter="api_calls", amount=10_000)
+    calls = [await process.call(user, before) for _ in range(3)]
+    assert all(call.decision.allowed for call in calls)
+    after = await process.entitlements(user, ends_at)
+    assert not (await process.call(user, after)).decision.allowed
+    give_back = calls[0].give_back
+    assert give_back is not None
+    give_back()
+    for at in (process, other):
+        assert not (await at.call(user, after)).decision.allowed
+    await process.treasury.settle_account(user.account_id)
+    assert await stored(database, user.account_id) == Stored(10_002, 0, 0, 10_002, 10_002)
+
+
+def caller(user: Person, entitlements: Entitlements) -> Caller:
+    return Caller(user.account_id, Source(), user.user_id, entitlements.now, entitlements)

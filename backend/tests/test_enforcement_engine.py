@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from backend.auth.errors import AccountUnknown
+from backend.catalog.errors import MeterUnknown
 from backend.catalog.service import Catalogs
 from backend.core.errors import InvalidInput
 from backend.core.ids import AccountId, uuid7
 from backend.db.session import Database
 from backend.enforcement.engine import Caller, Engine, Outcome, Repeated
-from backend.enforcement.errors import AccountSuspended, MeterUnknown
+from backend.enforcement.errors import AccountSuspended
 from backend.subscription.entitlements import resolve
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.factories.accounts import Person, person

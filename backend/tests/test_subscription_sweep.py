@@ -167,9 +167,9 @@ async def test_whenever_it_ran_before_the_rows_are_the_same(
         await settle_account(database, someone.account_id, now=end)
     assert await written(database, often.account_id) == await written(database, once.account_id)
     async with database.read(once.account_id) as session:
-        state = await load_state(session, account_id=once.account_id)
-    if state is not None and state[1] is not None:
-        assert at(state[1].facts, end) == state[1].facts, "nothing is due any more"
+        state = await load_state(session, account_id=once.account_id, now=end)
+    if state is not None and state.subscription is not None:
+        assert at(state.subscription.facts, end) == state.subscription.facts, "nothing is due any more"
 
 
 async def test_an_expired_account_is_told_of_and_its_caches_notice(database: Database) -> None:

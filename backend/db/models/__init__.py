@@ -2,6 +2,7 @@
 
 from backend.db.models.account import Account
 from backend.db.models.account_member import AccountMember
+from backend.db.models.account_override import AccountOverride
 from backend.db.models.allowance import Allowance
 from backend.db.models.api_key import ApiKey
 from backend.db.models.audit_event import AuditEvent
@@ -45,6 +46,7 @@ from backend.db.models.user_usage import UserUsage
 __all__ = [
     "Account",
     "AccountMember",
+    "AccountOverride",
     "Allowance",
     "ApiKey",
     "AuditEvent",

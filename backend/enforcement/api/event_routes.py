@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from backend.auth.api.deps import CurrentPrincipal, Now
 from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
 from backend.auth.principal import Principal
+from backend.catalog.errors import MeterUnknown
 from backend.core.errors import BodyTooLarge, MalformedBody, UnsupportedMedia
 from backend.core.problem import StrictRoute, problem_responses, strict_body
 from backend.enforcement import corrections
@@ -28,7 +29,7 @@ from backend.enforcement.api.event_schemas import (
     ref,
     taken_answer,
 )
-from backend.enforcement.errors import MeterUnknown, OutcomeUnknown, RateLimited
+from backend.enforcement.errors import OutcomeUnknown, RateLimited
 from backend.usage.errors import AmountUnknown, EventUnknown, IdempotencyConflict, TimestampTooNew, TimestampTooOld
 from backend.usage.facts import Fact, Taken
 

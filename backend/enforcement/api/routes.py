@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
+from backend.catalog.errors import MeterUnknown
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.idempotency import IdempotencyKeyReused, RequestInProgress, RequestKey
 from backend.enforcement.acting import may_lower
@@ -27,7 +28,6 @@ from backend.enforcement.errors import (
     AccountSuspended,
     ConcurrencyLimited,
     FeatureNotInPlan,
-    MeterUnknown,
     OutcomeUnknown,
     QuotaExceeded,
     RateLimited,

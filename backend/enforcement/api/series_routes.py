@@ -10,13 +10,14 @@ from fastapi.responses import StreamingResponse
 
 from backend.auth.api.deps import CurrentDatabase
 from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
+from backend.catalog.errors import MeterUnknown
 from backend.core.errors import InvalidInput
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.session import Database
 from backend.enforcement.api.deps import Callers, CurrentCallers
 from backend.enforcement.api.series_schemas import KeyPointAnswer, PointAnswer, SeriesAnswer
 from backend.enforcement.decide import find_meter
-from backend.enforcement.errors import AccountSuspended, MeterUnknown, RateLimited
+from backend.enforcement.errors import AccountSuspended, RateLimited
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.periods import first_moment
 from backend.usage.export import as_csv, as_json, events

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from backend.auth.errors import ScopeMissing, Unauthenticated
+from backend.catalog.errors import MeterUnknown
 from backend.core.errors import InvalidInput, NotFound
 from backend.core.problem import StrictRoute, problem_responses
 from backend.enforcement.errors import (
     AccountSuspended,
-    MeterUnknown,
     OutcomeUnknown,
     QuotaExceeded,
     RateLimited,
