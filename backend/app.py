@@ -12,15 +12,17 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.admin.api import override_routes as admin_override_routes
 from backend.admin.api import platform_routes as admin_platform_routes
 from backend.admin.api import user_routes as admin_user_routes
 from backend.admin.statistics import Counting
+from backend.auth.api import key_routes, security_routes
 from backend.auth.api import routes as auth_routes
-from backend.auth.api import security_routes
 from backend.auth.errors import Unauthenticated
 from backend.auth.service.auth_service import AuthService
 from backend.auth.service.credentials import Credentials
 from backend.auth.service.issuers import TrustedIssuers
+from backend.auth.service.key_uses import KeyUses
 from backend.auth.service.own_security import OwnSecurity
 from backend.auth.service.registration_service import RegistrationService
 from backend.auth.service.reset_service import ResetService
@@ -33,7 +35,14 @@ from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
-from backend.enforcement.api import event_routes, live_routes, notice_routes, reading_routes, series_routes
+from backend.enforcement.api import (
+    event_routes,
+    live_routes,
+    notice_routes,
+    reading_routes,
+    series_routes,
+    verify_routes,
+)
 from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.api.event_schemas import SCHEMAS as EVENT_SCHEMAS
 from backend.enforcement.denials import Denials
@@ -142,17 +151,20 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         series_routes.router,
         live_routes.router,
         notice_routes.router,
+        verify_routes.router,
         gateway_routes.router,
         system_routes.router,
         reference.router,
         auth_routes.router,
         security_routes.router,
+        key_routes.router,
         subscription_routes.router,
         subscription_routes.me_router,
         account_routes.router,
         reading_routes.router,
         admin_user_routes.router,
         admin_platform_routes.router,
+        admin_override_routes.router,
     ):
         app.router.routes.extend(router.routes)
     if not settings.is_production:
@@ -164,7 +176,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
 def _add_enforcement(app: Application, database: Database, jwt: JwtService, encryption: Encryption) -> None:
     """Who may call, how often, and what it costs."""
     settings, catalogs = app.settings, Catalogs()
-    rates, passes = _rate_store(settings, database), Passes(catalogs)
+    rates, uses = _rate_store(settings, database), KeyUses(database)
+    passes = Passes(catalogs, note=uses.note)
     treasury = Treasury(database, settings.feature_home / "journal", passes)
     engine = Engine(database, catalogs, upgrade_url=f"{settings.frontend_base_url}/app/plans", treasury=treasury)
     sealer, credentials = Sealer(encryption), Credentials(jwt, TrustedIssuers(settings.trusted_issuers))
@@ -174,6 +187,7 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
         catalogs=catalogs,
         credentials=credentials,
         rates=rates,
+        uses=uses,
     )
     app.gate = Gate(
         engine=engine,
@@ -186,6 +200,8 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
     app.front = Front(super(Application, app).__call__, gate=app.gate, sealer=sealer, clock=app.clock)
     app.state.catalogs, app.state.engine, app.state.treasury = catalogs, engine, treasury
     app.state.rates, app.state.sealer, app.state.denials = rates, sealer, app.denials
+    app.state.encryption, app.state.key_uses = encryption, uses
+    app.state.admission, app.state.gate = app.admission, app.gate
     app.state.ingest, app.state.live, app.state.credentials = Ingest(database, catalogs), app.live, credentials
 
 
@@ -237,6 +253,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.ingest.close()
         await app.state.engine.close()
         await app.state.denials.close()
+        await app.state.key_uses.close()
         await app.state.rates.close()
         await app.state.database.close()
 

@@ -159,6 +159,30 @@ class KeyUnknown(PlatformError):
     title = "No such key"
 
 
+class TooManyKeys(PlatformError):
+    """The account has as many keys as it may; revoking one that is not needed makes room."""
+
+    code = "too_many_keys"
+    status = 409
+    title = "Too many keys"
+
+
+class TooManySecrets(PlatformError):
+    """The key was rotated often in a short time, and the secrets before still work; ending them makes room."""
+
+    code = "too_many_secrets"
+    status = 409
+    title = "Too many secrets of this key still work"
+
+
+class KeyOver(PlatformError):
+    """The key has expired; a new one is made instead."""
+
+    code = "key_over"
+    status = 409
+    title = "This key has expired"
+
+
 class UserUnknown(PlatformError):
     """No user has this address."""
 

@@ -35,7 +35,8 @@ class Principal:
     `account_id` is the acting account; None for a service key, which names an account in each request. `role` is the
     caller's in that account; a key has its user's, if it is a user's, and its `scopes`. `roles` are the operator roles
     of a signed-in user, `has_second_factor` is whether they sign in with two factors. `subject` names somebody who is
-    no user of ours. `good_until` is when the credential ends by itself; None is never.
+    no user of ours. `good_until` is when the credential ends by itself; None is never. `requests_per_minute` is a key's
+    own limit, beside that of its account; None is none, 0 lets nothing pass.
     """
 
     kind: Kind
@@ -49,10 +50,15 @@ class Principal:
     roles: frozenset[str] = frozenset()
     has_second_factor: bool = False
     good_until: datetime | None = None
+    requests_per_minute: int | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the caller's role in the acting account allows it."""
+        return self.role is None or permission in ROLES[self.role]
 
     def ensure(self, permission: Permission) -> None:
         """Raises RoleMissing where the caller's role in the acting account does not allow it."""
-        if self.role is not None and permission not in ROLES[self.role]:
+        if not self.may(permission):
             raise RoleMissing(
                 f"Your role in this account is {self.role}; this needs a role that may {permission}.",
                 role=self.role,

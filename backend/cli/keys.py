@@ -1,6 +1,6 @@
 """`feature key`: keys for programs."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +8,17 @@ import typer
 
 from backend.auth.service.credentials import EXTERNAL
 from backend.auth.service.host_accounts import find_account
-from backend.auth.service.keys_service import CreatedKey, create_key, revoke_key
+from backend.auth.service.keys_service import (
+    MOST_OVERLAP,
+    USUAL_OVERLAP,
+    CreatedKey,
+    ListedKey,
+    create_key,
+    keys_named,
+    list_keys,
+    revoke_key,
+    rotate_key,
+)
 from backend.auth.service.operators import find_user
 from backend.cli.output import CommandError, Json, data, data_json, say
 from backend.cli.work import in_database
@@ -16,7 +26,10 @@ from backend.core.ids import AccountId, UserId
 from backend.db.models import Account
 from backend.db.session import SystemSession
 
-app = typer.Typer(help="API keys: create, revoke.", no_args_is_help=True)
+app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
+
+# A service may have many keys; what a page is for people, is a round trip here.
+_PAGE = 500
 
 
 @app.command("create")
@@ -39,11 +52,64 @@ def create(
         return await create_key(session, name=name, account_id=account_id, user_id=user_id, scopes=scope or (), now=now)
 
     found = in_database(work)
+    _show_once(found, json=json)
+
+
+@app.command("list")
+def list_all(
+    account: Annotated[
+        str | None,
+        typer.Option(help="Of whom only: an account's id, external: and the host's id, or a user's address."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Keys that are not revoked, the newest first. Secrets are not kept, so none is shown."""
+
+    async def work(session: SystemSession, now: datetime) -> list[ListedKey]:
+        account_id = None if account is None else (await _owner(session, account))[0]
+        found: list[ListedKey] = []
+        while not found or len(found) % _PAGE == 0:
+            before = found[-1].row.id if found else None
+            page = await list_keys(session, account_id=account_id, before=before, most=_PAGE, now=now)
+            if not page:
+                break
+            found += page
+        return found
+
+    found = in_database(work)
     if json:
-        data_json({"id": str(found.id), "key": found.key, "prefix": found.prefix, "scopes": list(found.scopes)})
+        data_json([_shown(key) for key in found])
         return
-    data(found.key)
-    say(f"Key {found.id} ({found.prefix}...). Keep it now: it is not shown again.")
+    for key in found:
+        row = key.row
+        used = f"used {row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never used"
+        ends = f", until {row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else ""
+        whose = f"account {row.account_id}" if row.account_id else "service"
+        data(f"{row.id}  {row.prefix}...  {whose}  {','.join(row.scopes) or '-'}  {used}{ends}  {row.name}")
+    if not found:
+        say("There are no keys. Make one: feature key create NAME --account ID")
+
+
+@app.command("rotate")
+def rotate(
+    key: Annotated[str, typer.Argument(help="Its id, prefix or name.")],
+    overlap_seconds: Annotated[
+        int,
+        typer.Option(min=0, max=int(MOST_OVERLAP.total_seconds()), help="For how long the old secret works, too."),
+    ] = int(USUAL_OVERLAP.total_seconds()),
+    json: Json = False,
+) -> None:
+    """Gives a key another secret, which is shown once. Its id stays; the old secret works for a day by default."""
+
+    async def work(session: SystemSession, now: datetime) -> CreatedKey:
+        keys = await keys_named(session, named=key)
+        if len(keys) > 1:
+            ids = ", ".join(str(each.id) for each in keys)
+            raise CommandError(f"{len(keys)} keys are called {key!r}. Name one by its id: {ids}")
+        return await rotate_key(session, key=keys[0], overlap=timedelta(seconds=overlap_seconds), now=now)
+
+    found = in_database(work)
+    _show_once(found, json=json)
 
 
 @app.command("revoke")
@@ -57,6 +123,36 @@ def revoke(key: Annotated[str, typer.Argument(help="Its id, prefix or name.")], 
     if json:
         data_json({"revoked": revoked})
     say(f"Revoked {revoked} {'key' if revoked == 1 else 'keys'}.")
+
+
+def _show_once(found: CreatedKey, *, json: bool) -> None:
+    if json:
+        data_json({"id": str(found.id), "key": found.key, "prefix": found.prefix, "scopes": list(found.scopes)})
+        return
+    data(found.key)
+    say(f"Key {found.id} ({found.prefix}...). Keep it now: it is not shown again.")
+
+
+def _shown(key: ListedKey) -> dict[str, object]:
+    row = key.row
+    times = {
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+        "rotated_at": row.rotated_at,
+        "replaced_until": key.replaced_until,
+    }
+    return {
+        "id": str(row.id),
+        "kind": row.kind,
+        "name": row.name,
+        "prefix": row.prefix,
+        "scopes": row.scopes,
+        "account_id": str(row.account_id) if row.account_id else None,
+        "user_id": str(row.user_id) if row.user_id else None,
+        "rate_limit_per_minute": row.rate_limit_per_minute,
+        **{name: at.isoformat() if at else None for name, at in times.items()},
+    }
 
 
 async def _owner(session: SystemSession, named: str) -> tuple[AccountId, UserId | None]:

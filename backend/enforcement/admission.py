@@ -1,5 +1,6 @@
 """Who is calling, and whether they may call this often: what is asked before any route runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,9 @@ from feature_platform.core.gcra import RateLimit
 from backend.auth.errors import ScopeMissing, Unauthenticated
 from backend.auth.principal import Principal
 from backend.auth.service.credentials import Credentials, Presented, Refused
+from backend.auth.service.host_accounts import external_id_of
+from backend.auth.service.key_holders import Fault, holder_of
+from backend.auth.service.key_uses import KeyUses
 from backend.catalog.service import Catalogs
 from backend.catalog.terms import Catalog
 from backend.core.settings import Settings
@@ -18,8 +22,9 @@ from backend.enforcement.acting import USAGE_WRITE, ensure_may
 from backend.enforcement.address import Address, is_in
 from backend.enforcement.errors import AccountSuspended, RateLimited
 from backend.enforcement.headers import Rated
+from backend.enforcement.key_limit import KEY_SCOPE, PER_SECONDS, own_take
 from backend.ratelimit.memory import MemoryRateStore
-from backend.ratelimit.model import Bucket, account_subject, address_subject, key_subject
+from backend.ratelimit.model import Bucket, Take, account_subject, address_subject, key_subject
 from backend.ratelimit.store import RateStore
 from backend.subscription.entitlements import Entitlements, resolve
 
@@ -34,7 +39,8 @@ class Admitted:
 
     principal: Principal | Refused | None
     entitlements: Entitlements | None
-    rated: Rated | None
+    rated: Sequence[Rated]
+    """Those that counted the request: the account's comes first, the key's own last."""
     bucket: Bucket | None = None
     """The account's bucket, where that is what counted."""
 
@@ -49,6 +55,16 @@ class Admitted:
             raise ScopeMissing("A service key has no account of its own; sign in, or use a personal key.")
         ensure_may(principal, USAGE_WRITE)
         return principal, self.entitlements
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a key is, and on which terms. `external_id` is the host application's own id of the account."""
+
+    principal: Principal
+    entitlements: Entitlements
+    external_id: str | None
+    catalog: Catalog
 
 
 class Admission:
@@ -67,12 +83,14 @@ class Admission:
         catalogs: Catalogs,
         credentials: Credentials,
         rates: RateStore,
+        uses: KeyUses,
     ) -> None:
         self._settings = settings
         self._database = database
         self._catalogs = catalogs
         self._credentials = credentials
         self._rates = rates
+        self._uses = uses
         self._guards = MemoryRateStore()
         standard = RateLimit(
             settings.rate_limit_default_requests or _STANDARD.requests,
@@ -103,14 +121,44 @@ class Admission:
             entitlements = None
             if isinstance(principal, Principal) and principal.account_id is not None:
                 entitlements = await resolve(session, account_id=principal.account_id, catalogs=self._catalogs, now=now)
-        if entitlements is not None and entitlements.account.status != "active":
-            assert isinstance(principal, Principal)
-            raise AccountSuspended(entitlements, principal)
-        rated = await self._count(principal, entitlements, catalog, address)
-        if rated is not None and not rated.verdict.allowed:
-            raise too_many(rated, entitlements, principal)
+        if isinstance(principal, Principal):
+            rated = await self._let_in(principal, entitlements, catalog, now)
+        else:
+            rated = await self._count(self._anonymous(catalog, address))
+            _ensure_all(rated, None, None)
         bucket = Bucket(API_SCOPE, account_subject(entitlements.account.id)) if entitlements is not None else None
         return Admitted(principal, entitlements, rated, bucket)
+
+    async def find_key(self, key: str, *, now: datetime) -> Holder | Fault:
+        """Whose a key of an account is that somebody else presents, or why it is nobody's."""
+        async with self._database.read() as session:
+            principal = await holder_of(session, key, now=now)
+            if not isinstance(principal, Principal):
+                return principal
+            if principal.account_id is None:
+                return "key_unknown"  # a service key is nobody's whom a host application serves
+            catalog = await self._catalogs.current(session)
+            entitlements = await resolve(session, account_id=principal.account_id, catalogs=self._catalogs, now=now)
+            external_id = await external_id_of(session, account_id=principal.account_id)
+        assert entitlements is not None  # a key of a deleted account is revoked
+        return Holder(principal, entitlements, external_id, catalog)
+
+    async def let_in(self, holder: Holder, *, now: datetime) -> Sequence[Rated]:
+        """Counts one request of a key that was found, as if it had come by itself. Raises TooMany, AccountSuspended."""
+        return await self._let_in(holder.principal, holder.entitlements, holder.catalog, now)
+
+    async def _let_in(
+        self, principal: Principal, entitlements: Entitlements | None, catalog: Catalog, now: datetime
+    ) -> Sequence[Rated]:
+        if principal.key_id is not None:
+            self._uses.note(principal.key_id, now)
+        if entitlements is not None and entitlements.account.status != "active":
+            raise AccountSuspended(entitlements, principal)
+        if principal.requests_per_minute == 0:
+            raise _closed(entitlements, principal)
+        rated = await self._count([*self._of_caller(principal, entitlements, catalog), own_take(principal)])
+        _ensure_all(rated, entitlements, principal)
+        return rated
 
     async def note_refusal(self, address: Address) -> None:
         """A refused call takes one unit of the address's guard."""
@@ -131,36 +179,43 @@ class Admission:
                 retryable=True,
             )
 
-    async def _count(
-        self,
-        principal: Principal | Refused | None,
-        entitlements: Entitlements | None,
-        catalog: Catalog,
-        address: Address,
-    ) -> Rated | None:
+    def _of_caller(
+        self, principal: Principal, entitlements: Entitlements | None, catalog: Catalog
+    ) -> Sequence[Take | None]:
+        """The limit of the account, or the one of all service keys."""
         if entitlements is not None:
             limit = entitlements.rate_limit(API_SCOPE) or self._standard.times(entitlements.terms.rate_limit_multiplier)
-            return await self._take(API_SCOPE, account_subject(entitlements.account.id), limit)
-        if isinstance(principal, Principal) and principal.key_id is not None:
-            own = catalog.rate_limits.get(SERVICE_SCOPE)
-            return await self._take(SERVICE_SCOPE, key_subject(principal.key_id), own) if own else None
-        if is_in(address, self._settings.rate_limit_allowlist):
-            return None
-        return await self._take(
-            API_SCOPE, address_subject(address), catalog.rate_limits.get(API_SCOPE) or self._standard
-        )
+            return [Take(Bucket(API_SCOPE, account_subject(entitlements.account.id)), limit)]
+        own = catalog.rate_limits.get(SERVICE_SCOPE)
+        if own is None or principal.key_id is None:
+            return []
+        return [Take(Bucket(SERVICE_SCOPE, key_subject(principal.key_id)), own)]
 
-    async def _take(self, scope: str, subject: Any, limit: RateLimit) -> Rated:
-        return Rated(scope, await self._rates.take(Bucket(scope, subject), limit))
+    def _anonymous(self, catalog: Catalog, address: Address) -> Sequence[Take | None]:
+        if is_in(address, self._settings.rate_limit_allowlist):
+            return []
+        limit = catalog.rate_limits.get(API_SCOPE) or self._standard
+        return [Take(Bucket(API_SCOPE, address_subject(address)), limit)]
+
+    async def _count(self, wanted: Sequence[Take | None]) -> Sequence[Rated]:
+        """All of them, or none where one refuses."""
+        takes = [take for take in wanted if take is not None]
+        if not takes:
+            return ()
+        verdicts = await self._rates.take_all(takes)
+        return [Rated(take.bucket.scope, verdict) for take, verdict in zip(takes, verdicts, strict=True)]
 
 
 class TooMany(RateLimited):
-    """A refusal by a rate limit, with the verdict that its header fields show, and whom it was."""
+    """A refusal by a rate limit, with the verdict that its header fields show, and whom it was.
+
+    Without a verdict it is by a key's limit of 0, under which nothing is counted.
+    """
 
     entitlements: Entitlements | None = None
     principal: Principal | None = None
 
-    def __init__(self, detail: str, *, rated: Rated, headers: dict[str, str], **fields: Any) -> None:
+    def __init__(self, detail: str, *, rated: Rated | None, headers: dict[str, str], **fields: Any) -> None:
         super().__init__(detail, headers=headers, **fields)
         self.rated = rated
 
@@ -170,7 +225,11 @@ def too_many(rated: Rated, entitlements: Entitlements | None, principal: Princip
     verdict, limit = rated.verdict, rated.verdict.limit
     assert verdict.retry_after is not None  # a request costs one unit, and every bucket holds at least one
     seconds = max(1, whole_seconds(verdict.retry_after))
-    whose = entitlements.terms.display_name if entitlements else "an anonymous caller"
+    whose = "an anonymous caller" if principal is None else "a service key"
+    if entitlements is not None:
+        whose = entitlements.terms.display_name
+    if rated.scope == KEY_SCOPE:
+        whose = "this key"
     error = TooMany(
         f"{limit.requests} requests in {limit.per_seconds} s are allowed for {whose}. Wait {seconds} s.",
         rated=rated,
@@ -185,3 +244,26 @@ def too_many(rated: Rated, entitlements: Entitlements | None, principal: Princip
     error.entitlements = entitlements
     error.principal = principal if isinstance(principal, Principal) else None
     return error
+
+
+def _closed(entitlements: Entitlements | None, principal: Principal) -> TooMany:
+    """The refusal of a key whose own limit lets nothing pass."""
+    error = TooMany(
+        "This key's own limit is 0 requests a minute, so nothing passes. Use another key.",
+        rated=None,
+        headers={},
+        limit=0,
+        per_seconds=PER_SECONDS,
+        retry_after=None,
+        retryable=False,
+        plan=entitlements.terms.name if entitlements else None,
+        fixes=[{"kind": "contact", "text": "Ask whoever manages the account for a key that may be used."}],
+    )
+    error.entitlements, error.principal = entitlements, principal
+    return error
+
+
+def _ensure_all(rated: Sequence[Rated], entitlements: Entitlements | None, principal: Principal | None) -> None:
+    for rate in rated:
+        if not rate.verdict.allowed:
+            raise too_many(rate, entitlements, principal)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import Token
 from datetime import datetime
 
@@ -44,7 +44,7 @@ class Answer:
     `give_back` is how what it has spent comes back if it fails.
     """
 
-    rated: Rated | None = None
+    rated: Sequence[Rated] = ()
     passage: Passage | None = None
     halt: Halt | None = None
     give_back: Callable[[], object] | None = None

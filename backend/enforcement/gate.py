@@ -5,7 +5,7 @@ allowance left, a refusal) goes the long way: everything is read anew, and the s
 see it. What the long way has read is remembered for the next request.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -155,7 +155,7 @@ class Gate:
         found = self.passes.find(name, now, at)
         if found is None:
             return None
-        verdict = self._rates.take_now(found.rate_key, found.rate)
+        verdict = None if found.is_limited_itself else self._rates.take_now(found.rate_key, found.rate)
         if verdict is None:
             return Halt(found, None)
         lot = found.lots.get(metering.name)
@@ -170,12 +170,11 @@ class Gate:
             return Halt(found, verdict, found.strict.get((metering.name, metering.amount)) if can_draw else None)
         return Passage(found, lot, metering, verdict, seconds)
 
-    async def verdict(self, halt: Halt) -> RateVerdict:
-        """What the rate limit says, asked for now where it has not been."""
-        found = halt.found
+    async def verdicts(self, halt: Halt) -> Sequence[RateVerdict]:
+        """What the rate limits of a pass say, asked for now where they have not been."""
         if halt.verdict is None:
-            return await self._rates.take(found.bucket, found.rate)
-        return rate_verdict(found.rate, halt.verdict)
+            return await self._rates.take_all(halt.found.takes)
+        return (rate_verdict(halt.found.rate, halt.verdict),)
 
     async def draw(self, halt: Halt, strict: Strict, metering: Metering, now: datetime) -> Passage | None:
         """A spend that is durable when this returns; spends that wait at the same time share a transaction.

@@ -33,7 +33,7 @@ class Metered:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """The rate limit that counted a request."""
+    """A rate limit that counted a request."""
 
     scope: str
     verdict: RateVerdict
@@ -123,13 +123,16 @@ def _decision_places(passage: Passage) -> bytes:
     return text
 
 
-def fields(rated: Rated | None, metered: Sequence[Metered], *, now: datetime) -> Fields:
-    """The fields of one answer; of a refusal they are exact, of a success "at least"."""
+def fields(rated: Sequence[Rated], metered: Sequence[Metered], *, now: datetime) -> Fields:
+    """The fields of one answer; of a refusal they are exact, of a success "at least".
+
+    The older ones have room for one rate limit: the one that leaves least.
+    """
     policies, states = [], []
-    if rated is not None:
-        limit, verdict = rated.verdict.limit, rated.verdict
-        policies.append(f'"{rated.scope}";q={limit.burst};w={whole_seconds(limit.capacity)}')
-        states.append(f'"{rated.scope}";r={verdict.remaining};t={whole_seconds(verdict.reset_after)}')
+    for rate in rated:
+        limit, verdict = rate.verdict.limit, rate.verdict
+        policies.append(f'"{rate.scope}";q={limit.burst};w={whole_seconds(limit.capacity)}')
+        states.append(f'"{rate.scope}";r={verdict.remaining};t={whole_seconds(verdict.reset_after)}')
     for item in metered:
         decision = item.decision
         if decision.limit is None:
@@ -142,8 +145,8 @@ def fields(rated: Rated | None, metered: Sequence[Metered], *, now: datetime) ->
     if policies:
         found.append((b"ratelimit-policy", ", ".join(policies).encode()))
         found.append((b"ratelimit", ", ".join(states).encode()))
-    if rated is not None:
-        found += _older(rated.verdict, now)
+    if rated:
+        found += _older(min((rate.verdict for rate in rated), key=lambda verdict: verdict.remaining), now)
     return found
 
 

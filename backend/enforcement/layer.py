@@ -175,7 +175,7 @@ class EnforcementLayer:
                 now=answer.now,
             )
         except TooMany as error:
-            answer.rated = error.rated
+            answer.rated = (error.rated,) if error.rated is not None else ()
             witness.too_often(error)
             await self._admission.note_refusal(address)
             raise
@@ -183,7 +183,7 @@ class EnforcementLayer:
             witness.suspended(error)
             raise
         answer.rated = admitted.rated
-        rates = {} if admitted.rated is None else {admitted.rated.scope: admitted.rated.verdict}
+        rates = {rate.scope: rate.verdict for rate in admitted.rated}
         state.update(principal=admitted.principal, entitlements=admitted.entitlements, rates=rates)
         if metering is not None:
             await self._pay(state, answer, incoming, admitted, metering, asked_at)
@@ -192,10 +192,12 @@ class EnforcementLayer:
         """What is known already of a call that was stopped on the quick way. Raises TooMany."""
         if halt is None:
             return None
-        entitlements, verdict = halt.found.seat.entitlements.seen_at(now), await self._gate.verdict(halt)
-        rated = Rated("api", verdict)
-        if not verdict.allowed:
-            raise too_many(rated, entitlements, halt.found.principal)
+        entitlements, takes = halt.found.seat.entitlements.seen_at(now), halt.found.takes
+        verdicts = await self._gate.verdicts(halt)
+        rated = [Rated(take.bucket.scope, verdict) for take, verdict in zip(takes, verdicts, strict=True)]
+        for rate in rated:
+            if not rate.verdict.allowed:
+                raise too_many(rate, entitlements, halt.found.principal)
         return Admitted(halt.found.principal, entitlements, rated)
 
     async def _pay(
@@ -219,7 +221,7 @@ class EnforcementLayer:
                 principal,
                 entitlements,
                 bucket=admitted.bucket,
-                rate=admitted.rated.verdict.limit,
+                rate=admitted.rated[0].verdict.limit,
                 asked_at=asked_at,
             )
         caller = caller_of(principal, entitlements, answer.now)

@@ -6,9 +6,10 @@ confirmed in the last nine tenths of a second, is not used: the request then rea
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from feature_platform.core.gcra import RateLimit
 
@@ -19,7 +20,8 @@ from backend.core.ids import AccountId
 from backend.enforcement.allowances import Lot
 from backend.enforcement.decide import Ask
 from backend.enforcement.journal import boot_nanoseconds
-from backend.ratelimit.model import Bucket
+from backend.enforcement.key_limit import own_take
+from backend.ratelimit.model import Bucket, Take
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import Source
 
@@ -28,6 +30,8 @@ FRESH = 900_000_000
 # What was not used for so long is not confirmed any more, and after a minute forgotten.
 _WATCHED = 10_000_000_000
 _FORGOTTEN = 60_000_000_000
+# That a key is used is noted so often, and never of who has none.
+_NOTED, _NEVER = 60_000_000_000, 2**63
 MOST_SEATS = 200_000
 
 
@@ -72,14 +76,32 @@ class Seat:
 class Pass:
     """A credential as this process knows it, with what its hot path needs."""
 
-    __slots__ = ("bucket", "good_until", "lots", "names", "principal", "rate", "rate_key", "seat", "strict", "wordings")
+    __slots__ = (
+        "good_until",
+        "is_limited_itself",
+        "lots",
+        "names",
+        "noted_until",
+        "principal",
+        "rate",
+        "rate_key",
+        "seat",
+        "strict",
+        "takes",
+        "wordings",
+    )
 
     def __init__(self, principal: Principal, seat: Seat, bucket: Bucket, rate: RateLimit, good_until: datetime) -> None:
         self.principal = principal
         self.seat = seat
-        self.bucket = bucket
         self.rate_key = bucket.key
         self.rate = rate
+        own = own_take(principal)
+        self.takes = (Take(bucket, rate),) if own is None else (Take(bucket, rate), own)
+        """The rate limits that count its requests: the account's, and the key's own."""
+        self.is_limited_itself = own is not None
+        self.noted_until = _NEVER
+        """Its use need not be noted before this moment of the boot clock."""
         self.good_until = good_until
         """By the clock of the system: when the credential ends, or the account's plan, override, period or day."""
         self.lots: dict[str, Lot] = {}
@@ -92,10 +114,13 @@ class Pass:
 
 
 class Passes:
-    """One for a process. `find` is the hot path."""
+    """One for a process. `find` is the hot path; `note` is told which keys are used, each once a minute."""
 
-    def __init__(self, catalogs: Catalogs, *, most: int = MOST_SEATS) -> None:
+    def __init__(
+        self, catalogs: Catalogs, *, most: int = MOST_SEATS, note: Callable[[UUID, datetime], None] | None = None
+    ) -> None:
         self._catalogs = catalogs
+        self._note = note
         self._most = most
         self._passes: dict[bytes, Pass] = {}
         self._seats: dict[AccountId, Seat] = {}
@@ -111,6 +136,8 @@ class Passes:
         if found is None or at >= found.seat.fresh_until or now >= found.good_until:
             return None
         found.seat.is_used = True
+        if at >= found.noted_until:
+            self._note_use(found, now, at)
         return found
 
     def remember(
@@ -141,10 +168,17 @@ class Passes:
         self._in_use[account_id] = seat
         ends = entitlements.good_until
         found = Pass(principal, seat, bucket, rate, min(ends, principal.good_until or ends))
+        if principal.key_id is not None and self._note is not None:
+            found.noted_until = asked_at + _NOTED  # who has read it from the database has noted it
         if name not in self._passes:
             seat.passes.append(name)
         self._passes[name] = found
         return found
+
+    def _note_use(self, found: Pass, now: datetime, at: int) -> None:
+        found.noted_until = at + _NOTED
+        if self._note is not None and found.principal.key_id is not None:
+            self._note(found.principal.key_id, now)
 
     def watched(self) -> Sequence[AccountId]:
         """The accounts in use. Others need not be looked at: what is not confirmed is read anew before it is used."""

@@ -14,6 +14,7 @@ from backend.enforcement.admission import TooMany
 from backend.enforcement.denials import Denials
 from backend.enforcement.engine import Outcome
 from backend.enforcement.errors import AccountSuspended, FeatureNotInPlan
+from backend.enforcement.key_limit import KEY_SCOPE, PER_SECONDS
 from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements
 from backend.usage.denials import Denied
@@ -70,9 +71,13 @@ class Witness:
         """By the rate limit of an account; the anonymous have none."""
         if error.entitlements is None:
             return
-        scope, verdict = error.rated.scope, error.rated.verdict
-        numbers = Numbers(scope=scope, limit=verdict.limit.requests, requested=1)
-        said = {"rate": _rate(scope, verdict)}
+        if error.rated is None:
+            said = {"rate": _NOTHING}
+            numbers = Numbers(scope=KEY_SCOPE, limit=0, requested=1)
+        else:
+            scope, verdict = error.rated.scope, error.rated.verdict
+            numbers = Numbers(scope=scope, limit=verdict.limit.requests, requested=1)
+            said = {"rate": _rate(scope, verdict)}
         self._note(error.code, _named(error), error.entitlements, numbers, said, error.principal)
 
     def suspended(self, error: AccountSuspended) -> None:
@@ -134,6 +139,14 @@ class Witness:
         }
 
 
+# What a key's own limit of 0 says.
+_NOTHING: Mapping[str, Any] = {
+    "scope": KEY_SCOPE,
+    "limit": 0,
+    "per_seconds": PER_SECONDS,
+    "burst": 0,
+    "remaining": 0,
+}
 # Which rule a refusal is by.
 _FAILS = {
     "account_suspended": "account",

@@ -3,15 +3,23 @@
 import base64
 import hashlib
 import hmac
+import re
 import secrets
+import zlib
 from dataclasses import dataclass, replace
+from typing import Literal
 from uuid import UUID
 
 from backend.security.errors import TokenInvalid
 
-KeyKind = str
-_PREFIXES: dict[str, str] = {"personal": "fk_live_", "service": "fk_svc_"}
+KeyForm = Literal["live", "test", "service"]
+_PREFIXES: dict[KeyForm, str] = {"live": "fk_live_", "test": "fk_test_", "service": "fk_svc_"}
 _SHOWN = 6
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+_CHECKSUM_LENGTH = 6  # CRC-32 in base 62
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# Those that were made before there were checksums have none; there were no others then.
+_WITHOUT_CHECKSUM = ("fk_live_", "fk_svc_")
 _MAX_KEY = 200
 _SEAL_LENGTH = 22  # characters: 132 bits
 _MOST_GENERATIONS = 2**53
@@ -35,10 +43,29 @@ class NewKey:
     prefix: str
 
 
-def new_key(kind: KeyKind) -> NewKey:
-    """A key of a kind: `personal` or `service`."""
-    key = _PREFIXES[kind] + secrets.token_urlsafe(32)
-    return NewKey(key, key[: len(_PREFIXES[kind]) + _SHOWN])
+def new_key(form: KeyForm) -> NewKey:
+    """A key of 256 random bits and their checksum: of an account (`live` or `test`, as that is), or `service`."""
+    text = _PREFIXES[form] + secrets.token_urlsafe(32)
+    return NewKey(text + _checksum(text), text[: len(_PREFIXES[form]) + _SHOWN])
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether a key can have been given out by us: a typo, or one that is made up, need not be looked for."""
+    prefix = next((prefix for prefix in _PREFIXES.values() if key.startswith(prefix)), None)
+    if prefix is None:
+        return False
+    if _SECRET.fullmatch(key.removeprefix(prefix)):
+        return prefix in _WITHOUT_CHECKSUM
+    text, checksum = key[:-_CHECKSUM_LENGTH], key[-_CHECKSUM_LENGTH:]
+    return _SECRET.fullmatch(text.removeprefix(prefix)) is not None and checksum == _checksum(text)
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    for _ in range(_CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_BASE62))
+        digits = _BASE62[digit] + digits
+    return digits
 
 
 def is_key(credential: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from backend.core.errors import Unavailable
 from backend.security.errors import PasswordRefused, TokenInvalid
 from backend.security.passwords import Passwords, ensure_acceptable
-from backend.security.tokens import RefreshToken, digest, is_key, new_key
+from backend.security.tokens import KeyForm, RefreshToken, digest, is_key, is_well_formed, new_key
 from backend.tests.factories.users import settings_for_tests
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -69,14 +69,39 @@ def test_what_never_was_given_out_in_this_form_is_no_token(text: str) -> None:
         RefreshToken.parse(text)
 
 
-@pytest.mark.parametrize("kind", ["personal", "service"])
-def test_a_key_shows_its_beginning_and_hides_the_rest(kind: str) -> None:
-    key = new_key(kind)
+FORMS: tuple[KeyForm, ...] = ("live", "test", "service")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_shows_its_beginning_and_hides_the_rest(form: KeyForm) -> None:
+    key = new_key(form)
     assert key.key.startswith(key.prefix)
     assert len(key.key) - len(key.prefix) >= 36  # 216 random bits that no list shows
     assert is_key(key.key)
     assert len(digest(key.key)) == 32
-    assert new_key(kind).key != key.key
+    assert new_key(form).key != key.key
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_any_one_character_that_is_mistyped_is_noticed(form: KeyForm) -> None:
+    key = new_key(form).key
+    assert is_well_formed(key)
+    for place, letter in enumerate(key):
+        for other in ("A" if letter != "A" else "B", "_" if letter != "_" else "-", "\u0415", " "):
+            assert not is_well_formed(key[:place] + other + key[place + 1 :])
+        assert not is_well_formed(key[:place] + key[place + 1 :])
+
+
+def test_a_key_of_before_checksums_is_taken_as_it_is() -> None:
+    for prefix, is_taken in (("fk_live_", True), ("fk_svc_", True), ("fk_test_", False), ("fk_", False)):
+        assert is_well_formed(prefix + "x" * 43) is is_taken
+    for odd in ("", "fk_live_", "fk_live_" + "x" * 42, "fk_live_" + "x" * 44, "fk_live_" + "x" * 49, "fk_live_\0"):
+        assert not is_well_formed(odd)
+
+
+def test_a_made_up_key_has_no_checksum_of_ours() -> None:
+    assert new_key("live").key.replace("live", "test") != new_key("test").key
+    assert not is_well_formed(new_key("live").key.replace("live", "test"))
 
 
 def test_an_access_token_is_not_taken_for_a_key() -> None:

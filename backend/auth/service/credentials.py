@@ -11,11 +11,12 @@ from backend.auth.errors import AccountUnknown, Unauthenticated
 from backend.auth.principal import Principal, Role, role_named
 from backend.auth.service.host_accounts import is_external_id
 from backend.auth.service.issuers import ForeignIdentity, TrustedIssuers
+from backend.auth.service.key_holders import holder_of
 from backend.core.ids import AccountId
 from backend.db.session import ReadSession
 from backend.security.errors import TokenInvalid
 from backend.security.jwt_service import AccessClaims, JwtService
-from backend.security.tokens import digest, is_key
+from backend.security.tokens import is_key, is_well_formed
 
 EXTERNAL = "external:"
 _SCHEME = "bearer "
@@ -26,15 +27,6 @@ _SESSION = text("""
     FROM sessions s LEFT JOIN users u ON u.id = s.user_id
     WHERE s.id = :session_id AND coalesce(s.user_id, s.portal_account_id) = :subject
         AND s.revoked_at IS NULL AND s.expires_at > :now AND (s.user_id IS NULL OR u.status = 'active')
-""")
-# A key of a user may never do more than the user may in its account at this moment.
-_KEY = text("""
-    SELECT k.id, k.kind, k.account_id, k.user_id, k.scopes, k.expires_at, m.role
-    FROM api_keys k LEFT JOIN users u ON u.id = k.user_id LEFT JOIN accounts a ON a.id = k.account_id
-        LEFT JOIN account_members m ON m.account_id = k.account_id AND m.user_id = k.user_id
-    WHERE k.key_hash = :hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > :now)
-        AND (k.account_id IS NULL OR a.status <> 'deleted')
-        AND (k.user_id IS NULL OR (u.status = 'active' AND (k.account_id IS NULL OR m.role IS NOT NULL)))
 """)
 _MEMBERSHIP = """
     SELECT a.id, m.role FROM account_members m JOIN accounts a ON a.id = m.account_id
@@ -85,7 +77,7 @@ class Credentials:
             return Unauthenticated("Send a token or an API key: `Authorization: Bearer ...`.")
         credential = authorization[len(_SCHEME) :].strip()
         if is_key(credential):
-            return Presented(key=credential)
+            return Presented(key=credential) if is_well_formed(credential) else _bad()
         try:
             foreign = await self._issuers.verify(credential, now=now)
             if foreign is not None:
@@ -170,20 +162,13 @@ class Credentials:
         return _foreign(who, rows[0].id, rows[0].role) if rows else _unknown()
 
     async def _of_key(self, session: ReadSession, key: str, account: str | None, now: datetime) -> Principal | Refused:
-        row = (await session.execute(_KEY, {"hash": digest(key), "now": now})).one_or_none()
-        if row is None:
+        holder = await holder_of(session, key, now=now)
+        if not isinstance(holder, Principal):
             return _bad()
-        if row.account_id is not None and account is not None and not await _is(session, account, row.account_id):
+        own = holder.account_id
+        if own is not None and account is not None and not await _is(session, account, own):
             return _unknown()
-        return Principal(
-            kind="service_key" if row.kind == "service" else "personal_key",
-            account_id=row.account_id,
-            user_id=row.user_id,
-            key_id=row.id,
-            role=row.role,
-            scopes=frozenset(row.scopes),
-            good_until=row.expires_at,
-        )
+        return holder
 
 
 async def _is(session: ReadSession, named: str, account_id: AccountId | None) -> bool:

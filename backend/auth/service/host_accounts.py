@@ -108,6 +108,12 @@ async def find_account(session: ReadSession, *, external_id: str, lock: bool = F
     return account
 
 
+async def external_id_of(session: ReadSession, *, account_id: AccountId) -> str | None:
+    """The host application's own id of an account; None for one that is not a host's."""
+    found: str | None = await session.scalar(select(Account.external_id).where(Account.id == account_id))
+    return found
+
+
 async def mark_deleted(session: SystemSession, *, account: Account, now: datetime) -> None:
     """The account grants nothing from now on and frees its external id; its usage is kept as evidence.
 

@@ -23,6 +23,7 @@ from backend.db.models.plan_version import PlanVersion
 from backend.db.models.portal_link import PortalLink
 from backend.db.models.rate_limit_state import RateLimitState
 from backend.db.models.recovery_code import RecoveryCode
+from backend.db.models.replaced_secret import ReplacedSecret
 from backend.db.models.retired_part import RetiredPart
 from backend.db.models.role import Role
 from backend.db.models.session import Session
@@ -67,6 +68,7 @@ __all__ = [
     "PortalLink",
     "RateLimitState",
     "RecoveryCode",
+    "ReplacedSecret",
     "RetiredPart",
     "Role",
     "Session",

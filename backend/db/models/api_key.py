@@ -13,11 +13,15 @@ from backend.db.base import Base
 
 
 class ApiKey(Base):
-    """A personal key acts for its account; a service key acts for the host application and has no account."""
+    """A personal key acts for its account; a service key acts for the host application and has no account.
+
+    `rate_limit_per_minute`: None is no limit of its own, 0 lets nothing pass. `last_used_at` is right to the minute.
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         CheckConstraint("kind IN ('personal', 'service')", name="kind"),
+        CheckConstraint("rate_limit_per_minute >= 0", name="rate_limit_not_negative"),
         CheckConstraint("(kind = 'personal') = (account_id IS NOT NULL)", name="personal_has_account"),
     )
 
@@ -32,3 +36,6 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    rate_limit_per_minute: Mapped[int | None]
+    last_used_at: Mapped[datetime | None]
+    rotated_at: Mapped[datetime | None]

@@ -44,6 +44,8 @@ ACCESS: Mapping[str, tuple[int, ...]] = {
     "spend own": (401, OK, 404, OK, 403, 404, OK, OK, 401, 403, 403, 403, OK),
     "session": (401, OK, 404, OK, OK, 404, 403, OK, 401, 403, 403, 403, OK),
     "user": (401, OK, 404, OK, OK, 404, 403, 403, 401, 403, 403, 403, OK),
+    "keys": (401, OK, 404, OK, 403, 404, 403, 403, 401, 403, 403, 403, OK),
+    "verify": (401, 403, 404, 403, 403, 404, 403, 403, 401, OK, 403, 403, 403),
     "host": (401, 403, 404, 403, 403, 404, 403, 403, 401, 403, 403, OK, OK),
 }
 
@@ -109,6 +111,11 @@ OPERATIONS = [
     Operation("POST", "/v1/auth/2fa/recovery-codes", "user", {"otp": "000000"}),
     Operation("POST", "/v1/auth/2fa/disable", "user", {"password": PASSWORD}),
     Operation("POST", "/v1/auth/change-password", "user", {"new_password": PASSWORD}),
+    Operation("GET", "/v1/keys", "keys"),
+    Operation("POST", "/v1/keys", "keys", {"name": "ci"}),
+    Operation("POST", "/v1/keys/{key_id}/rotate", "keys"),
+    Operation("DELETE", "/v1/keys/{key_id}", "keys"),
+    Operation("POST", "/v1/keys/verify", "verify", {"key": "x"}),
     Operation("PUT", "/v1/accounts/{external_id}", "host", {}),
     Operation("GET", "/v1/accounts/{external_id}", "host"),
     Operation("PUT", "/v1/accounts/{external_id}/members/{subject}", "host", {"role": "viewer"}),
@@ -206,6 +213,7 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
         reservation_id=NOBODYS,
         event_id="one",
         session_id=NOBODYS,
+        key_id=NOBODYS,
         decision="nobodys",
         subject="someone",
         external_id="gone" if operation.method == "DELETE" and operation.path.endswith("external_id}") else "team",

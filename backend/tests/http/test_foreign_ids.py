@@ -31,6 +31,8 @@ PLACES = {
     ("/v1/usage/export.json", "account_id"),
     ("/v1/usage/live", "account_id"),
     ("/v1/auth/sessions/{session_id}", "session_id"),
+    ("/v1/keys/{key_id}", "key_id"),
+    ("/v1/keys/{key_id}/rotate", "key_id"),
     # For hosts, who may name every account; tried in test_series_http.py.
     ("/v1/usage/events/{event_id}/retract", "account_id"),
     ("/v1/usage/events/{event_id}/retract", "event_id"),
@@ -186,3 +188,19 @@ async def test_the_session_of_another_cannot_be_ended(app: FastAPI) -> None:
         assert (await client.post("/v1/auth/logout", headers=own)).status_code == 200
         answer = await client.get("/v1/auth/me", headers=bearer(theirs["access_token"]))
         assert answer.json()["email"] == "eve@example.com"
+
+
+async def test_the_key_of_another_cannot_be_rotated_or_revoked(app: FastAPI) -> None:
+    async with client_of(app) as client:
+        own, foreign = [
+            bearer((await signed_up(client, f"{name}@example.com"))["access_token"]) for name in ("ada", "eve")
+        ]
+        theirs = (await client.post("/v1/keys", json={"name": "x"}, headers=foreign)).json()
+        ids = [theirs["id"], str(uuid4())]
+        for method, path in (("POST", "/v1/keys/{}/rotate"), ("DELETE", "/v1/keys/{}")):
+            answers = [await client.request(method, path.format(each), headers=own) for each in ids]
+            problem(answers[0], 404, "key_unknown")
+            same(answers[0], answers[1], *ids)
+        page = await client.get("/v1/keys", params={"after": "f" * 32}, headers=own)
+        assert page.json()["items"] == []
+        assert (await client.get("/v1/ping", headers=bearer(theirs["key"]))).status_code == 200

@@ -50,6 +50,14 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/auth/2fa/disable": {"password": PASSWORD},
     "/v1/auth/change-password": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/v1/auth/me": {"name": "Ada", "display_zone": "Europe/Berlin", "language": "en", "theme": "dark"},
+    "/v1/keys": {
+        "name": "ci",
+        "scopes": ["usage:read"],
+        "expires_at": "2027-01-01T00:00:00Z",
+        "rate_limit_per_minute": 60,
+    },
+    "/v1/keys/{key_id}/rotate": {"overlap_seconds": 60},
+    "/v1/keys/verify": {"key": "x", "meter": "jobs", "amount": 1},
     "/v1/accounts/{external_id}": {"name": "n", "kind": "team", "time_zone": "UTC", "metadata": {"a": "b"}},
     "/v1/accounts/{external_id}/members/{subject}": {"role": "viewer"},
     "/v1/accounts/{external_id}/portal-session": {"subject": "someone"},
@@ -81,11 +89,14 @@ GOOD: dict[str, dict[str, Any]] = {
 OF_EVENTS = "/v1/usage/events"
 WITHOUT_BODY = {"/v1/auth/logout"}
 MAY_BE_EMPTY = {
+    "/v1/keys/{key_id}/rotate",
     "/v1/usage/reservations/{reservation_id}/release",
     "/v1/accounts/{external_id}/portal-session",
     "/v1/auth/2fa/enable-init",
 }
 OF_A_USER = {
+    "/v1/keys",
+    "/v1/keys/{key_id}/rotate",
     "/v1/auth/2fa/enable-init",
     "/v1/auth/2fa/recovery-codes",
     "/v1/auth/2fa/enable-complete",
@@ -110,7 +121,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def host(client: httpx.AsyncClient, database: Database) -> Headers:
     """A host application that may do all, with an account of its own."""
-    made = await service_key(database, "usage:read", "usage:write", "accounts:create")
+    made = await service_key(database, "usage:read", "usage:write", "accounts:create", "keys:verify")
     assert (await client.put("/v1/accounts/org-1", json={}, headers=made)).status_code == 200
     return made
 
@@ -133,6 +144,7 @@ def url_of(path: str) -> str:
         external_id="org-1",
         subject="someone",
         session_id=reservation,
+        key_id=reservation,
         name="pro",
         decision="none",
     )
