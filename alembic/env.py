@@ -1,6 +1,7 @@
 """How migrations run: one runner at a time, a short wait for locks, and never a look at tables that are not ours."""
 
 import os
+import time
 from typing import Any, Literal
 
 from sqlalchemy import Connection, create_engine, text
@@ -12,6 +13,7 @@ from backend.db.base import Base
 from backend.db.session import async_url
 
 _LOCK = 0x0FEA_7B0D
+_EVERY = 0.2  # seconds
 
 
 def _url() -> str:
@@ -40,8 +42,16 @@ def run() -> None:
         engine.dispose()
 
 
+def _wait_for_turn(connection: Connection) -> None:
+    """Until no other runner is at work. Whoever waits holds no transaction open: an index that is made concurrently
+    waits for every older one, and the two would wait for each other."""
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+        connection.commit()
+        time.sleep(_EVERY)
+
+
 def _migrate(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    _wait_for_turn(connection)
     connection.execute(text("SET lock_timeout = '2s'"))
     connection.commit()
     context.configure(

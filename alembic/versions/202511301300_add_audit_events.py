@@ -82,7 +82,9 @@ def upgrade() -> None:
     op.create_index("ix_audit_events_actor", "audit_events", ["actor_id", "id"])
     op.create_index("ix_audit_events_real_actor", "audit_events", ["real_actor_id", "id"])
     op.create_index("ix_audit_events_target", "audit_events", ["target_kind", "target_id", "id"])
-    op.create_index("ix_audit_events_action", "audit_events", [sa.text("action text_pattern_ops"), "id"])
+    op.create_index(
+        "ix_audit_events_action", "audit_events", ["action", "id"], postgresql_ops={"action": "text_pattern_ops"}
+    )
     op.execute(_GUARD)
     op.execute(
         "CREATE TRIGGER audit_events_guard BEFORE UPDATE OR DELETE ON audit_events"

@@ -32,7 +32,7 @@ class AuditEvent(Base):
         Index("ix_audit_events_actor", "actor_id", "id"),
         Index("ix_audit_events_real_actor", "real_actor_id", "id"),
         Index("ix_audit_events_target", "target_kind", "target_id", "id"),
-        Index("ix_audit_events_action", text("action text_pattern_ops"), "id"),
+        Index("ix_audit_events_action", "action", "id", postgresql_ops={"action": "text_pattern_ops"}),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from backend.core.ids import AccountId, UserId
@@ -23,6 +23,16 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         Index("uq_users_email_live", "email", unique=True, postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_users_email_parts", "email", postgresql_using="gin", postgresql_ops={"email": "gin_trgm_ops"}),
+        Index(
+            "ix_users_name_parts",
+            literal_column("lower(name)").label("lower_name"),
+            postgresql_using="gin",
+            postgresql_ops={"lower_name": "gin_trgm_ops"},
+        ),
+        Index("ix_users_created_at", "created_at", "id"),
+        Index("ix_users_status_created_at", "status", "created_at", "id"),
+        Index("ix_users_last_login_at", text("last_login_at DESC NULLS LAST"), text("id DESC")),
         CheckConstraint("email = lower(email)", name="email_is_lower"),
         CheckConstraint("status IN ('unverified', 'active', 'suspended', 'deleted')", name="status"),
         CheckConstraint("theme IN ('auto', 'light', 'dark')", name="theme"),
