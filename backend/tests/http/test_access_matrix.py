@@ -46,6 +46,7 @@ ACCESS: Mapping[str, tuple[int, ...]] = {
     "user": (401, OK, 404, OK, OK, 404, 403, 403, 401, 403, 403, 403, OK),
     "keys": (401, OK, 404, OK, 403, 404, 403, 403, 401, 403, 403, 403, OK),
     "verify": (401, 403, 404, 403, 403, 404, 403, 403, 401, OK, 403, 403, 403),
+    "operate": (401, 403, 404, 403, 403, 404, 403, 403, 401, 403, 403, 403, OK),
     "host": (401, 403, 404, 403, 403, 404, 403, 403, 401, 403, 403, OK, OK),
 }
 
@@ -122,6 +123,22 @@ OPERATIONS = [
     Operation("DELETE", "/v1/accounts/{external_id}/members/{subject}", "host"),
     Operation("POST", "/v1/accounts/{external_id}/portal-session", "host", {}),
     Operation("DELETE", "/v1/accounts/{external_id}", "host"),
+    # By which role of an operator: test_admin_http.py.
+    Operation("GET", "/v1/admin/stats", "operate"),
+    Operation("GET", "/v1/admin/audit-logs", "operate"),
+    Operation("GET", "/v1/admin/audit-logs/export", "operate"),
+    Operation("GET", "/v1/admin/users", "operate"),
+    Operation("GET", "/v1/admin/users/{user_id}", "operate"),
+    Operation("PATCH", "/v1/admin/users/{user_id}", "operate", {"name": "Ada"}),
+    Operation("DELETE", "/v1/admin/users/{user_id}", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/lock", "operate", {"reason": "a test"}),
+    Operation("POST", "/v1/admin/users/{user_id}/unlock", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/roles", "operate", {"roles": []}),
+    Operation("POST", "/v1/admin/users/{user_id}/reset-2fa", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/resend-verification", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/revoke-sessions", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/clear-rate-limits", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/upgrade-plan", "operate", {"plan_name": "pro"}),
     Operation("POST", "/v1/auth/logout", "session"),
 ]
 # These answer 401 about what is in their body, to everybody alike.
@@ -214,6 +231,7 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
         event_id="one",
         session_id=NOBODYS,
         key_id=NOBODYS,
+        user_id=NOBODYS,
         decision="nobodys",
         subject="someone",
         external_id="gone" if operation.method == "DELETE" and operation.path.endswith("external_id}") else "team",

@@ -15,6 +15,16 @@ from backend.tests.http.calls import Caller, bearer, client_of, customer, proble
 from backend.tests.moments import NOW
 
 # Where each operation takes an id: a new place fails the test below until it is tried here.
+ACTS = (
+    "lock",
+    "unlock",
+    "roles",
+    "reset-2fa",
+    "resend-verification",
+    "revoke-sessions",
+    "clear-rate-limits",
+    "upgrade-plan",
+)
 PLACES = {
     ("/v1/usage/check", "account_id"),
     ("/v1/usage/consume", "account_id"),
@@ -42,6 +52,13 @@ PLACES = {
     ("/v1/auth/2fa/verify", "challenge_id"),
     ("/v1/auth/2fa/enable-complete", "challenge_id"),
     ("/v1/auth/recovery-login", "challenge_id"),
+    # For operators, who may name every user; tried in test_admin_http.py.
+    ("/v1/admin/users/{user_id}", "user_id"),
+    *((f"/v1/admin/users/{{user_id}}/{act}", "user_id") for act in ACTS),
+    ("/v1/admin/audit-logs", "target_id"),
+    ("/v1/admin/audit-logs", "request_id"),
+    ("/v1/admin/audit-logs/export", "target_id"),
+    ("/v1/admin/audit-logs/export", "request_id"),
     # Tried in test_accounts_http.py.
     ("/v1/accounts/{external_id}", "external_id"),
     ("/v1/accounts/{external_id}/members/{subject}", "external_id"),

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from backend.auth.service.operators import SUPERADMIN, grant_role
 from backend.core.ids import UserId
 from backend.core.problem import MEDIA_TYPE
 from backend.db.session import Database
@@ -58,6 +59,10 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "/v1/keys/{key_id}/rotate": {"overlap_seconds": 60},
     "/v1/keys/verify": {"key": "x", "meter": "jobs", "amount": 1},
+    "/v1/admin/users/{user_id}": {"email": "new@example.com", "name": "Ada"},
+    "/v1/admin/users/{user_id}/lock": {"reason": "a test"},
+    "/v1/admin/users/{user_id}/roles": {"roles": ["support"]},
+    "/v1/admin/users/{user_id}/upgrade-plan": {"plan_name": "pro", "duration_days": 30},
     "/v1/accounts/{external_id}": {"name": "n", "kind": "team", "time_zone": "UTC", "metadata": {"a": "b"}},
     "/v1/accounts/{external_id}/members/{subject}": {"role": "viewer"},
     "/v1/accounts/{external_id}/portal-session": {"subject": "someone"},
@@ -87,7 +92,10 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 # Its body is a list of what stands above.
 OF_EVENTS = "/v1/usage/events"
-WITHOUT_BODY = {"/v1/auth/logout"}
+WITHOUT_BODY = {"/v1/auth/logout"} | {
+    f"/v1/admin/users/{{user_id}}/{act}"
+    for act in ("unlock", "reset-2fa", "resend-verification", "revoke-sessions", "clear-rate-limits")
+}
 MAY_BE_EMPTY = {
     "/v1/keys/{key_id}/rotate",
     "/v1/usage/reservations/{reservation_id}/release",
@@ -95,6 +103,10 @@ MAY_BE_EMPTY = {
     "/v1/auth/2fa/enable-init",
 }
 OF_A_USER = {
+    "/v1/admin/users/{user_id}",
+    "/v1/admin/users/{user_id}/lock",
+    "/v1/admin/users/{user_id}/roles",
+    "/v1/admin/users/{user_id}/upgrade-plan",
     "/v1/keys",
     "/v1/keys/{key_id}/rotate",
     "/v1/auth/2fa/enable-init",
@@ -128,11 +140,12 @@ async def host(client: httpx.AsyncClient, database: Database) -> Headers:
 
 @pytest.fixture
 async def user(client: httpx.AsyncClient, database: Database) -> Headers:
-    """On a plan that lets enough requests pass."""
+    """On a plan that lets enough requests pass, and a superadmin."""
     headers = bearer((await signed_up(client, "ada@example.com"))["access_token"])
     me = (await client.get("/v1/auth/me", headers=headers)).json()
     async with database.system() as session:
         await upgrade_user_plan(session, UserId(UUID(me["id"])), "enterprise", now=NOW)
+        await grant_role(session, user_id=UserId(UUID(me["id"])), role=SUPERADMIN)
     return headers
 
 
@@ -145,6 +158,7 @@ def url_of(path: str) -> str:
         subject="someone",
         session_id=reservation,
         key_id=reservation,
+        user_id=reservation,
         name="pro",
         decision="none",
     )
