@@ -1,4 +1,4 @@
-import { queryOptions, skipToken } from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions, skipToken } from '@tanstack/react-query';
 import { api } from './client';
 import { answerOf } from './problem';
 import type { UsageAnswer, UsageSeries } from './types';
@@ -101,6 +101,18 @@ export const rateLimitsQuery = queryOptions({
 export const sessionsQuery = queryOptions({
   queryKey: [...ACCOUNT_DATA, 'sessions'],
   queryFn: ({ signal }) => answerOf(api.GET('/v1/auth/sessions', { signal })),
+  staleTime: LIVE_MS,
+});
+
+const MOST_KEYS = 100;
+
+/** The keys of the account, or the reader's own, the newest first. */
+export const keysQuery = infiniteQueryOptions({
+  queryKey: [...ACCOUNT_DATA, 'keys'],
+  queryFn: ({ pageParam: after, signal }) =>
+    answerOf(api.GET('/v1/keys', { params: { query: { limit: MOST_KEYS, after } }, signal })),
+  initialPageParam: null as string | null,
+  getNextPageParam: (last) => last.next_after,
   staleTime: LIVE_MS,
 });
 

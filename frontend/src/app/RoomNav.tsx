@@ -8,6 +8,7 @@ const ROOMS = [
   { to: '/app/live', room: 'live', exact: true },
   { to: '/app/plans', room: 'plans', exact: false },
   { to: '/app/limits', room: 'limits', exact: false },
+  { to: '/app/keys', room: 'keys', exact: false },
   { to: '/app/settings', room: 'settings', exact: false },
 ] as const;
 

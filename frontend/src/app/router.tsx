@@ -10,6 +10,7 @@ import { PortalPage } from '../auth/PortalPage';
 import { ResetPage } from '../auth/ResetPage';
 import { SignupPage } from '../auth/SignupPage';
 import { VerifyEmailPage } from '../auth/VerifyEmailPage';
+import { KeysPage } from '../keys/KeysPage';
 import { LimitsPage } from '../limits/LimitsPage';
 import { LivePage } from '../live/LivePage';
 import { OverviewPage } from '../overview/OverviewPage';
@@ -165,6 +166,8 @@ const plansRoute = createRoute({ getParentRoute: () => customerRoute, path: '/ap
 
 const limitsRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/limits', component: LimitsPage });
 
+const keysRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/keys', component: KeysPage });
+
 const settingsRoute = createRoute({ getParentRoute: () => customerRoute, path: '/app/settings' });
 
 const settingsStartRoute = createRoute({
@@ -212,6 +215,7 @@ const routeTree = rootRoute.addChildren([
     liveRoute,
     plansRoute,
     limitsRoute,
+    keysRoute,
     settingsRoute.addChildren([settingsStartRoute, profileRoute, securityRoute, preferencesRoute]),
   ]),
 ]);

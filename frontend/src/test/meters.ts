@@ -15,6 +15,7 @@ export function meter(changes: Partial<MeterUsage> = {}): MeterUsage {
     used: 4,
     held: 0,
     limit: 10,
+    plan_limit: 10,
     remaining: 6,
     resets_at: '2026-11-30T23:00:00Z',
     as_of: '2026-11-23T13:03:12Z',
@@ -33,6 +34,7 @@ export const storage = meter({
   window: 'none',
   used: 84_200_000,
   limit: 100_000_000,
+  plan_limit: 100_000_000,
   remaining: 15_800_000,
   resets_at: null,
 });

@@ -7,6 +7,7 @@ export const roomTexts = {
     live: 'Live',
     plans: 'Plans',
     limits: 'Limits',
+    keys: 'Keys',
     settings: 'Settings',
   },
 

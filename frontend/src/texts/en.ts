@@ -1,3 +1,4 @@
+import { keyTexts } from './en.keys';
 import { liveTexts } from './en.live';
 import { roomTexts } from './en.rooms';
 import { signInTexts } from './en.signIn';
@@ -141,6 +142,8 @@ export const en = {
   ...usageTexts,
 
   ...liveTexts,
+
+  ...keyTexts,
 
   overview: { heading: 'Overview' },
 
