@@ -14,6 +14,8 @@ from backend.auth.service.second_factor import SecondFactor
 from backend.cli.output import CommandError, Json, data, data_json
 from backend.cli.work import in_database
 from backend.core.settings import get_settings
+from backend.db.audit import COMMAND, Target, record
+from backend.db.models import User
 from backend.db.session import SystemSession
 from backend.security.encryption import Encryption
 from backend.security.errors import PasswordRefused
@@ -39,6 +41,7 @@ def create(
         roles = [SUPERADMIN] if superadmin else []
         await create_active_user(session, email=address, password_hash=password_hash, roles=roles, now=now)
         user = await find_user(session, email=address)
+        _record(session, "user.create", user, now, after={"email": user.email, "roles": roles})
         return {"id": str(user.id), "email": user.email, "account_id": str(user.personal_account_id)}
 
     _show(in_database(work), json=json)
@@ -51,6 +54,7 @@ def set_superadmin(email: Email, json: Json = False) -> None:
     async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
         user = await find_user(session, email=email)
         await grant_role(session, user_id=user.id, role=SUPERADMIN)
+        _record(session, "user.roles", user, now, after={"added": [SUPERADMIN]})
         return {"id": str(user.id), "email": user.email, "is_superadmin": True}
 
     _show(in_database(work), json=json)
@@ -68,6 +72,7 @@ def set_plan(
     async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
         user = await find_user(session, email=email)
         found = await upgrade_user_plan(session, user.id, plan, days, now=now)
+        _record(session, "user.upgrade_plan", user, now, after={"plan": found.plan_name, "days": days})
         return {
             "email": user.email,
             "plan_name": found.plan_name,
@@ -99,6 +104,7 @@ def reset_second_factor(email: Email, json: Json = False) -> None:
     async def work(session: SystemSession, now: datetime) -> dict[str, Any]:
         user = await find_user(session, email=email)
         await factor.remove(session, user_id=user.id)
+        _record(session, "user.reset_2fa", user, now, after={"mfa_enabled": False})
         return {"id": str(user.id), "email": user.email, "mfa_enabled": False}
 
     _show(in_database(work), json=json)
@@ -109,9 +115,15 @@ def _set_locked(email: str, *, locked: bool, json: bool) -> None:
         user = await find_user(session, email=email)
         if not await set_locked(session, user_id=user.id, locked=locked, now=now):
             raise CommandError(f"{user.email} is {user.status}: nothing was changed.")
+        _record(session, "user.lock" if locked else "user.unlock", user, now)
         return {"id": str(user.id), "email": user.email, "status": "suspended" if locked else "active"}
 
     _show(in_database(work), json=json)
+
+
+def _record(session: SystemSession, action: str, user: User, now: datetime, **details: Any) -> None:
+    """Who can run commands here is not known by name; that it was a command is written down."""
+    record(session, COMMAND, action, Target("user", user.id), now=now, **details)
 
 
 async def _hashed(password: str, email: str) -> str:

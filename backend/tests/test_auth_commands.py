@@ -209,6 +209,18 @@ def test_a_user_is_locked_and_let_in_again(feature: Feature, rows: Rows) -> None
     assert feature("user", "unlock", "ada@example.com", "--json").json()["status"] == "active"
     refused = feature("user", "reset-2fa", "ada@example.com")
     assert (refused.returncode, refused.stderr.strip()) == (1, "Two-factor sign-in is not on.")
+    acts = rows("SELECT action, actor_kind FROM audit_events ORDER BY id")
+    assert acts == [(f"user.{act}", "command") for act in ("create", "lock", "unlock")]
+
+
+def test_the_audit_log_is_compared_with_its_seals(feature: Feature, rows: Rows) -> None:
+    make_user(feature)
+    found = feature("audit", "verify", "--json").json()
+    assert (found["ok"], found["seals"], found["unsealed"], found["head"]) == (True, 0, 1, None)
+    refused = feature("audit", "verify", "--noted", "1:" + "0" * 64)
+    assert refused.returncode == 1
+    assert "the noted seal 1 is not in the chain" in refused.stdout
+    assert feature("audit", "verify", "--noted", "last").returncode == 64
 
 
 def test_an_account_of_the_host_is_put_on_a_plan(feature: Feature, database_url: str, rows: Rows) -> None:
