@@ -97,7 +97,7 @@ function KeyLine({ item, reader, isBusy, onRotate, onRevoke }: KeyLineProps) {
         <div role="group" aria-label={words.revokeOf(item.name)}>
           <p role="alert">{words.sure(item.name)}</p>
           <div className={settings.row}>
-            <Button color="red" size="compact-md" loading={isBusy} onClick={onRevoke}>
+            <Button size="compact-md" loading={isBusy} onClick={onRevoke}>
               {words.confirm}
             </Button>
             <Button variant="default" size="compact-md" ref={keep} onClick={() => ask(false)}>

@@ -16,6 +16,7 @@ export function meter(changes: Partial<MeterUsage> = {}): MeterUsage {
     held: 0,
     limit: 10,
     plan_limit: 10,
+    overrides: [],
     remaining: 6,
     resets_at: '2026-11-30T23:00:00Z',
     as_of: '2026-11-23T13:03:12Z',
