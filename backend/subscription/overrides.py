@@ -5,7 +5,7 @@ begins and ends by itself needs nobody: whoever reads the rows knows when they d
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -121,8 +121,8 @@ async def grant(
         meter=meter,
         kind=kind,
         amount=amount,
-        starts_at=begins,
-        ends_at=ends_at,
+        starts_at=begins.astimezone(UTC),
+        ends_at=ends_at and ends_at.astimezone(UTC),
         reason=reason,
         created_by=by,
         created_at=now,

@@ -139,6 +139,14 @@ OPERATIONS = [
     Operation("POST", "/v1/admin/users/{user_id}/revoke-sessions", "operate"),
     Operation("POST", "/v1/admin/users/{user_id}/clear-rate-limits", "operate"),
     Operation("POST", "/v1/admin/users/{user_id}/upgrade-plan", "operate", {"plan_name": "pro"}),
+    Operation("GET", "/v1/admin/users/{user_id}/overrides", "operate"),
+    Operation(
+        "POST",
+        "/v1/admin/users/{user_id}/overrides",
+        "operate",
+        {"meter": "jobs", "kind": "add", "amount": 1, "reason": "a test"},
+    ),
+    Operation("DELETE", "/v1/admin/users/{user_id}/overrides/{override_id}", "operate"),
     Operation("POST", "/v1/auth/logout", "session"),
 ]
 # These answer 401 about what is in their body, to everybody alike.
@@ -232,6 +240,7 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
         session_id=NOBODYS,
         key_id=NOBODYS,
         user_id=NOBODYS,
+        override_id=NOBODYS,
         decision="nobodys",
         subject="someone",
         external_id="gone" if operation.method == "DELETE" and operation.path.endswith("external_id}") else "team",

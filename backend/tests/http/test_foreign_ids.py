@@ -55,6 +55,10 @@ PLACES = {
     # For operators, who may name every user; tried in test_admin_http.py.
     ("/v1/admin/users/{user_id}", "user_id"),
     *((f"/v1/admin/users/{{user_id}}/{act}", "user_id") for act in ACTS),
+    # Tried in test_admin_overrides_http.py.
+    ("/v1/admin/users/{user_id}/overrides", "user_id"),
+    ("/v1/admin/users/{user_id}/overrides/{override_id}", "user_id"),
+    ("/v1/admin/users/{user_id}/overrides/{override_id}", "override_id"),
     ("/v1/admin/audit-logs", "target_id"),
     ("/v1/admin/audit-logs", "request_id"),
     ("/v1/admin/audit-logs/export", "target_id"),
