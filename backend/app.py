@@ -36,6 +36,7 @@ from backend.db import migrate
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.enforcement.admission import Admission
 from backend.enforcement.api import (
+    decision_routes,
     event_routes,
     live_routes,
     notice_routes,
@@ -151,6 +152,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         series_routes.router,
         live_routes.router,
         notice_routes.router,
+        decision_routes.router,
         verify_routes.router,
         gateway_routes.router,
         system_routes.router,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from backend.cli import accounts, audit, db, doctor, env, keys, plans, prepare, secrets, serve, up, users
+from backend.cli import accounts, audit, db, doctor, env, explain, keys, plans, prepare, secrets, serve, up, users
 from backend.cli.output import CommandError, say
 from backend.core.errors import PlatformError
 from backend.db.embedded import EmbeddedError
@@ -43,6 +43,7 @@ app.command("migrate")(prepare.migrate)
 app.command("seed")(prepare.seed)
 app.command("env")(env.env)
 app.command("doctor")(doctor.doctor)
+app.command("explain")(explain.explain)
 
 
 def run(arguments: Sequence[str]) -> int:

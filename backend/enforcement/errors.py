@@ -46,6 +46,14 @@ class OutcomeUnknown(PlatformError):
     title = "It is open whether this was spent"
 
 
+class DecisionUnknown(PlatformError):
+    """No refusal of the account is kept under this id."""
+
+    code = "decision_unknown"
+    status = 404
+    title = "No such refusal"
+
+
 class FeatureNotInPlan(PlatformError):
     """The plan lacks a feature that this needs."""
 

@@ -95,6 +95,8 @@ OPERATIONS = [
     Operation("POST", "/v1/usage/reservations/{reservation_id}/extend", "spend", {"ttl": 1}),
     Operation("GET", "/v1/usage/series", "ask"),
     Operation("GET", "/v1/usage/notices", "ask"),
+    Operation("GET", "/v1/decisions", "ask"),
+    Operation("GET", "/v1/decisions/{decision}", "ask"),
     Operation("GET", "/v1/usage/export.csv", "ask"),
     Operation("GET", "/v1/usage/export.json", "ask"),
     Operation("GET", "/v1/usage/live", "ask"),

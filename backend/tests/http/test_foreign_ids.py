@@ -37,6 +37,10 @@ PLACES = {
     ("/v1/usage/reservations/{reservation_id}/extend", "reservation_id"),
     ("/v1/usage/series", "account_id"),
     ("/v1/usage/notices", "account_id"),
+    # Tried in test_decisions_http.py.
+    ("/v1/decisions", "account_id"),
+    ("/v1/decisions", "request_id"),
+    ("/v1/decisions/{decision}", "account_id"),
     ("/v1/usage/export.csv", "account_id"),
     ("/v1/usage/export.json", "account_id"),
     ("/v1/usage/live", "account_id"),

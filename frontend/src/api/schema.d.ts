@@ -320,6 +320,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Decisions
+         * @description What was refused, the newest first; equal ones of a second are one. They come within two seconds.
+         */
+        get: operations["list_decisions_v1_decisions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/decisions/{decision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Decision
+         * @description Why it was refused, and what the same question is answered now; nothing is spent.
+         *
+         *     `decision` is a decision's id or a request's. Of a request that is not the first of equal ones it is looked for
+         *     among the newest 5,000 refusals.
+         */
+        get: operations["read_decision_v1_decisions__decision__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/verify": {
         parameters: {
             query?: never;
@@ -1409,6 +1452,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/users/{user_id}/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Overrides
+         * @description All limits that the user's own account was ever given beside its plan's, the newest first.
+         */
+        get: operations["list_overrides_v1_admin_users__user_id__overrides_get"];
+        put?: never;
+        /**
+         * Grant Override
+         * @description Gives the user's own account another limit, in every process within a second.
+         */
+        post: operations["grant_override_v1_admin_users__user_id__overrides_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/users/{user_id}/overrides/{override_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take Override Back
+         * @description Ends an override now, or keeps it from beginning. It stays in the list.
+         */
+        delete: operations["take_override_back_v1_admin_users__user_id__overrides__override_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dev/mail": {
         parameters: {
             query?: never;
@@ -1607,34 +1694,87 @@ export interface components {
             counted: number;
         };
         /**
-         * DecisionAnswer
-         * @description Whether it is allowed, and by which numbers. `limit` and `remaining` of null are unlimited.
+         * DenialAnswer
+         * @description One refusal, with how many equal ones came until `last_at`; the numbers are as of `first_at`.
+         *
+         *     `limit` is in base units of the meter, or in requests of the rate limit `scope`. `request_ids` are of the first 32.
          */
-        DecisionAnswer: {
-            /** Allowed */
-            allowed: boolean;
+        DenialAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
             /** Code */
             code: string;
             /** Meter */
-            meter: string;
+            meter: string | null;
+            /** Scope */
+            scope: string | null;
+            /** Method */
+            method: string;
+            /** Path */
+            path: string;
+            /** Used */
+            used: number | null;
+            /** Held */
+            held: number | null;
             /** Limit */
             limit: number | null;
-            /** Used */
-            used: number;
-            /** Held */
-            held: number;
-            /** Remaining */
-            remaining: number | null;
-            /** Resets At */
-            resets_at: string | null;
-            /** Retry After */
-            retry_after: number | null;
+            /** Requested */
+            requested: number | null;
             /** Plan */
-            plan: string | null;
-            /** Decision Id */
-            decision_id: string | null;
-            /** Fixes */
-            fixes: components["schemas"]["FixAnswer"][];
+            plan: string;
+            /** Plan Version */
+            plan_version: number;
+            /** Window Start */
+            window_start: string | null;
+            /** Window End */
+            window_end: string | null;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Count */
+            count: number;
+            /** Request Ids */
+            request_ids: string[];
+        };
+        /**
+         * DenialKeyAnswer
+         * @description The account's own key that was used; `state` is as of now.
+         */
+        DenialKeyAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "expired" | "revoked";
+        };
+        /**
+         * DenialsAnswer
+         * @description Refusals, the newest first. `next` is the `after` of those before them; null is the end.
+         */
+        DenialsAnswer: {
+            /** Items */
+            items: components["schemas"]["DenialAnswer"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * EditBody
@@ -1722,23 +1862,63 @@ export interface components {
             expires_at: string;
         };
         /**
-         * FixAnswer
-         * @description One way to go on after a refusal.
+         * GivenAnswer
+         * @description An override with who gave it and where it stands; `created_by` and `ended_by` are null for a command.
          */
-        FixAnswer: {
+        GivenAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Meter */
+            meter: string;
             /**
              * Kind
              * @enum {string}
              */
-            kind: "upgrade" | "wait" | "raise_cap" | "release" | "subscribe" | "contact";
-            /** Text */
-            text: string;
-            /** Plan */
-            plan?: string | null;
-            /** Url */
-            url?: string | null;
-            /** At */
-            at?: string | null;
+            kind: "add" | "set";
+            /** Amount */
+            amount: number | null;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+            /** Ends At */
+            ends_at: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "scheduled" | "in_force" | "ended" | "taken_back";
+            /** Created By */
+            created_by: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended By */
+            ended_by: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * GivenPageAnswer
+         * @description A page of all that was ever given, the newest first.
+         */
+        GivenPageAnswer: {
+            /** Page */
+            page: number;
+            /** Page Size */
+            page_size: number;
+            /** Total */
+            total: number;
+            /** Items */
+            items: components["schemas"]["GivenAnswer"][];
         };
         /**
          * Health
@@ -2143,6 +2323,37 @@ export interface components {
             items: components["schemas"]["NoticeAnswer"][];
         };
         /**
+         * NowAnswer
+         * @description What the same question is answered now. `allowed` is null where only the caller's next request can tell.
+         */
+        NowAnswer: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Allowed */
+            allowed: boolean | null;
+            /** Rule */
+            rule: string | null;
+            /** Plan */
+            plan: string;
+            /** Plan Version */
+            plan_version: number;
+            /** Used */
+            used: number | null;
+            /** Held */
+            held: number | null;
+            /** Limit */
+            limit: number | null;
+            /** Remaining */
+            remaining: number | null;
+            /** Resets At */
+            resets_at: string | null;
+            /** Fixes */
+            fixes: components["schemas"]["backend__enforcement__api__decision_routes__FixAnswer"][];
+        };
+        /**
          * OfferSchema
          * @description What the caller can do about a plan: `sign_up` without a sign-in, `keep` the plan in force, or `ask` an operator
          *     to be moved `up` or `down` to it.
@@ -2165,6 +2376,30 @@ export interface components {
             challenge_id: string;
             /** Otp */
             otp: string;
+        };
+        /**
+         * OverrideBody
+         * @description `amount` base units more than the plan gives (`add`), or instead of it (`set`; null is unlimited, 0 nothing).
+         *
+         *     From `starts_at` (now) until before `ends_at` (until it is taken back), by the account's clock. The customer reads
+         *     the reason.
+         */
+        OverrideBody: {
+            /** Meter */
+            meter: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "add" | "set";
+            /** Amount */
+            amount: number | null;
+            /** Starts At */
+            starts_at?: string | null;
+            /** Ends At */
+            ends_at?: string | null;
+            /** Reason */
+            reason: string;
         };
         /**
          * OverrideSchema
@@ -2224,7 +2459,7 @@ export interface components {
         PingAnswer: {
             /** Message */
             message: string;
-            decision: components["schemas"]["DecisionAnswer"];
+            decision: components["schemas"]["backend__enforcement__api__schemas__DecisionAnswer"];
         };
         /**
          * PlanBody
@@ -2578,7 +2813,7 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
-            decision: components["schemas"]["DecisionAnswer"];
+            decision: components["schemas"]["backend__enforcement__api__schemas__DecisionAnswer"];
         };
         /**
          * ReserveBody
@@ -2751,7 +2986,7 @@ export interface components {
             counted: number;
             /** Uncounted */
             uncounted: number;
-            decision: components["schemas"]["DecisionAnswer"];
+            decision: components["schemas"]["backend__enforcement__api__schemas__DecisionAnswer"];
         };
         /**
          * SpendBody
@@ -3225,6 +3460,134 @@ export interface components {
             /** Amount */
             amount?: number | null;
         };
+        /**
+         * DecisionAnswer
+         * @description A refusal whole: each rule in its order, `passed`, `failed` or `not_reached`, with its numbers; and now.
+         */
+        backend__enforcement__api__decision_routes__DecisionAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Code */
+            code: string;
+            /** Meter */
+            meter: string | null;
+            /** Scope */
+            scope: string | null;
+            /** Method */
+            method: string;
+            /** Path */
+            path: string;
+            /** Used */
+            used: number | null;
+            /** Held */
+            held: number | null;
+            /** Limit */
+            limit: number | null;
+            /** Requested */
+            requested: number | null;
+            /** Plan */
+            plan: string;
+            /** Plan Version */
+            plan_version: number;
+            /** Window Start */
+            window_start: string | null;
+            /** Window End */
+            window_end: string | null;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Count */
+            count: number;
+            /** Request Ids */
+            request_ids: string[];
+            /** Decision Ids */
+            decision_ids: string[];
+            /** Rules */
+            rules: {
+                [key: string]: unknown;
+            }[];
+            key: components["schemas"]["DenialKeyAnswer"] | null;
+            /** Subject */
+            subject: string | null;
+            /** Time Zone */
+            time_zone: string;
+            now: components["schemas"]["NowAnswer"];
+        };
+        /**
+         * FixAnswer
+         * @description What would let it pass: `plan` of an upgrade, `at` of waiting.
+         */
+        backend__enforcement__api__decision_routes__FixAnswer: {
+            /** Kind */
+            kind: string;
+            /** Text */
+            text: string;
+            /** At */
+            at?: string | null;
+            /** Plan */
+            plan?: string | null;
+            /** Url */
+            url?: string | null;
+        };
+        /**
+         * DecisionAnswer
+         * @description Whether it is allowed, and by which numbers. `limit` and `remaining` of null are unlimited.
+         */
+        backend__enforcement__api__schemas__DecisionAnswer: {
+            /** Allowed */
+            allowed: boolean;
+            /** Code */
+            code: string;
+            /** Meter */
+            meter: string;
+            /** Limit */
+            limit: number | null;
+            /** Used */
+            used: number;
+            /** Held */
+            held: number;
+            /** Remaining */
+            remaining: number | null;
+            /** Resets At */
+            resets_at: string | null;
+            /** Retry After */
+            retry_after: number | null;
+            /** Plan */
+            plan: string | null;
+            /** Decision Id */
+            decision_id: string | null;
+            /** Fixes */
+            fixes: components["schemas"]["backend__enforcement__api__schemas__FixAnswer"][];
+        };
+        /**
+         * FixAnswer
+         * @description One way to go on after a refusal.
+         */
+        backend__enforcement__api__schemas__FixAnswer: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "upgrade" | "wait" | "raise_cap" | "release" | "subscribe" | "contact";
+            /** Text */
+            text: string;
+            /** Plan */
+            plan?: string | null;
+            /** Url */
+            url?: string | null;
+            /** At */
+            at?: string | null;
+        };
         Problem: {
             type: string;
             title: string;
@@ -3466,7 +3829,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DecisionAnswer"];
+                    "application/json": components["schemas"]["backend__enforcement__api__schemas__DecisionAnswer"];
                 };
             };
             /** @description `malformed_body`: The body is not acceptable JSON */
@@ -3592,7 +3955,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DecisionAnswer"];
+                    "application/json": components["schemas"]["backend__enforcement__api__schemas__DecisionAnswer"];
                 };
             };
             /** @description `malformed_body`: The body is not acceptable JSON */
@@ -4990,6 +5353,187 @@ export interface operations {
                 };
             };
             /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_decisions_v1_decisions_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                after?: string | null;
+                code?: ("quota_exceeded" | "rate_limited" | "concurrency_limited" | "feature_not_in_plan" | "account_suspended") | null;
+                meter?: string | null;
+                from?: string | null;
+                to?: string | null;
+                request_id?: string | null;
+                /** @description As in the calls of spending. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DenialsAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_decision_v1_decisions__decision__get: {
+        parameters: {
+            query?: {
+                /** @description As in the calls of spending. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path: {
+                decision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["backend__enforcement__api__decision_routes__DecisionAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `decision_unknown`: No such refusal */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -10441,6 +10985,314 @@ export interface operations {
             };
             /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_overrides_v1_admin_users__user_id__overrides_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenPageAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user_unknown`: No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    grant_override_v1_admin_users__user_id__overrides_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user_unknown`: No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overrides_full`: Too many overrides */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_override_back_v1_admin_users__user_id__overrides__override_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                override_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user_unknown`: No such user; `override_unknown`: No such override */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `override_over`: This override is over */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
