@@ -41,6 +41,9 @@ def test_a_key_is_made_used_rotated_and_revoked(page: Page, client: httpx.Client
 
     page.get_by_role("button", name=f"Revoke {name}").click()
     looked_at(page, "keys-revoke", dark=True)
+    line = page.get_by_role("listitem").filter(has_text="Revoke it").bounding_box()
+    assert line is not None
+    assert line["height"] < 300  # the question leaves the key its room
     page.get_by_role("button", name="Revoke it").click()
     expect(page.get_by_text("is revoked.", exact=False)).to_be_visible()
     page.goto(f"{WEB}/app/keys")

@@ -94,7 +94,7 @@ function KeyLine({ item, reader, isBusy, onRotate, onRevoke }: KeyLineProps) {
         {overlap !== null && <p className={classes.facts}>{overlap}</p>}
       </div>
       {isAsked ? (
-        <div role="group" aria-label={words.revokeOf(item.name)}>
+        <div role="group" className={classes.question} aria-label={words.revokeOf(item.name)}>
           <p role="alert">{words.sure(item.name)}</p>
           <div className={settings.row}>
             <Button size="compact-md" loading={isBusy} onClick={onRevoke}>
