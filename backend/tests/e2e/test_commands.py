@@ -1,11 +1,13 @@
 """The described commands, typed as they stand after `eval "$(.venv/bin/feature env)"`."""
 
 import json
+import time
 
+import httpx
 import pytest
 
 from backend.core.settings import REPOSITORY
-from backend.tests.e2e.product import Product
+from backend.tests.e2e.product import API, Product
 
 _VERSIONS = REPOSITORY / "alembic" / "versions"
 
@@ -62,3 +64,22 @@ def test_keys_are_made_used_and_revoked(product: Product) -> None:
     assert product.shell(call).stdout == "401"
     service = json.loads(product.feature("key", "create", "host", "--service", "--scope", "usage:write", "--json"))
     assert service["scopes"] == ["usage:write"]
+
+
+def test_an_operators_act_is_sealed_and_verified(product: Product) -> None:
+    """Through the running application and its worker: from the act to a log that a command confirms."""
+    create = "echo 'a password of many words' | feature user create op@example.com --superadmin --json"
+    made = json.loads(product.shell(create).stdout)
+    password = {"email": "op@example.com", "password": "a password of many words"}
+    token = httpx.post(f"{API}/v1/auth/login", json=password).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"{API}/v1/admin/users/{made['id']}"
+    assert httpx.patch(url, json={"name": "Olga"}, headers=headers).status_code == 200
+    acts = httpx.get(f"{API}/v1/admin/audit-logs", params={"target_id": made["id"]}, headers=headers).json()["items"]
+    assert [act["action"] for act in acts] == ["user.edit", "user.create"]
+    deadline = time.monotonic() + 20
+    while (found := json.loads(product.feature("audit", "verify", "--json")))["unsealed"]:
+        assert time.monotonic() < deadline
+    assert found["ok"]
+    assert found["events"] >= 2
+    assert product.feature("audit", "verify", "--noted", found["head"])
