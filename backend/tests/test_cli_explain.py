@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ async def refused(url: str) -> tuple[Caller, str]:
     database = Database(url)
     who, decision = await customer(database), uuid7()
     denials = Denials(database, interval=60)
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"rule": "credential", "outcome": "passed", "kind": "personal_key", "key_id": None},
         {"rule": "feature", "outcome": "not_reached"},
         {"rule": "quota", "outcome": "failed", "meter": "jobs", "used": 8, "held": 0, "limit": 10, "requested": 13},
