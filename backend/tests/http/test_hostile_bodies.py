@@ -168,6 +168,7 @@ def url_of(path: str) -> str:
         session_id=reservation,
         key_id=reservation,
         user_id=reservation,
+        override_id=reservation,
         name="pro",
         decision="none",
     )
