@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Boolean, Select, exists, false, func, literal, literal_column, or_, select
+from sqlalchemy import ARRAY, Boolean, Select, Uuid, any_, exists, func, literal, literal_column, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from backend.auth.errors import UserUnknown
@@ -19,6 +19,7 @@ from backend.db.session import ReadSession, SystemSession
 MOST_COUNTED = 10_000
 MOST_COUNTED_SEARCHING = 1_000  # each is looked at, not only counted
 MOST_ROWS = 10_000
+_FEW = 5_000
 # Written out: PostgreSQL uses the index of live subscriptions for what it can read, not for parameters.
 _LIVE = literal_column("user_subscriptions.status IN ('trial', 'active', 'past_due')", Boolean)
 _SHORTEST_PART = 3  # of a word; an index of trigrams finds nothing shorter
@@ -78,11 +79,15 @@ async def list_users(
     if offset + page_size > MOST_ROWS:
         raise InvalidInput(f"Pages end after {MOST_ROWS:,} users; narrow the list by q, status, plan or role.")
     which = _conditions(wanted)
+    are_many = False
     if wanted.plan is not None:
-        which.append(await _on_plan(session, wanted.plan, default_plan))
+        on_plan, are_many = await _on_plan(session, wanted.plan, default_plan)
+        which.append(on_plan)
     most = MOST_COUNTED if wanted.plan is None and wanted.q is None else MOST_COUNTED_SEARCHING
-    counted = select(User.id).where(*which).limit(most + 1).subquery()
-    total = await session.scalar(select(func.count()).select_from(counted)) or 0
+    total = most + 1
+    if not are_many or wanted != UserFilter(plan=wanted.plan):
+        counted = select(User.id).where(*which).limit(most + 1).subquery()
+        total = await session.scalar(select(func.count()).select_from(counted)) or 0
     # The page's users first: what is read beside them is read for these alone.
     ids = select(User.id).where(*which).order_by(*_ORDERS[sort]).limit(page_size).offset(offset).subquery()
     rows = await session.execute(_rows(default_plan).join(ids, ids.c.id == User.id).order_by(*_ORDERS[sort]))
@@ -179,13 +184,22 @@ def _escaped(text: str) -> str:
     return text
 
 
-async def _on_plan(session: ReadSession, plan: str, default_plan: str) -> ColumnElement[bool]:
-    """The plan's id first: a condition on its name would hide from PostgreSQL how many are on it."""
+async def _on_plan(session: ReadSession, plan: str, default_plan: str) -> tuple[ColumnElement[bool], bool]:
+    """The condition, and whether so many are on the plan that they need not be counted.
+
+    Row-level security hides from PostgreSQL how many are on a plan, so it is asked for. Of few, the users are looked
+    for; of many, users are gone through in the order of the list until enough are found.
+    """
     plan_id = await session.scalar(select(SubscriptionPlan.id).where(SubscriptionPlan.name == plan))
-    live = exists().where(UserSubscription.account_id == User.personal_account_id, _LIVE)
+    of_user = UserSubscription.account_id == User.personal_account_id
     if plan == default_plan:
-        return ~live.where(UserSubscription.plan_id != plan_id)
-    return live.where(UserSubscription.plan_id == plan_id) if plan_id is not None else false()
+        return ~exists().where(of_user, _LIVE, UserSubscription.plan_id != plan_id), False
+    on_it = select(UserSubscription.account_id).where(_LIVE, UserSubscription.plan_id == plan_id)
+    found = (await session.scalars(on_it.limit(_FEW + 1))).all()
+    if len(found) <= _FEW:
+        return User.personal_account_id == any_(literal(found, ARRAY(Uuid()))), False
+    is_on_it = select(literal(1)).where(of_user, _LIVE, UserSubscription.plan_id == plan_id).limit(1)
+    return is_on_it.scalar_subquery() == 1, True
 
 
 def _id_in(q: str | None) -> UUID | None:
