@@ -130,12 +130,18 @@ async def settle(
 
 
 async def table_counts(database: Database) -> dict[str, int]:
-    """The rows of every table; a request that changes nothing leaves them as they are."""
+    """The rows of every table; a request that changes nothing leaves them as they are.
+
+    But for what the application writes of itself, whatever is asked: its rate states, and where its journal begins.
+    """
     async with database.engine.connect() as connection:
         await connection.execute(text("SELECT set_config('feature.scope', 'system', true)"))  # else rows are hidden
         names = (
             await connection.scalars(
-                text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'rate_limit_states'")
+                text(
+                    "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+                    " AND tablename NOT IN ('rate_limit_states', 'journal_positions')"
+                )
             )
         ).all()
         counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS rows FROM \"{name}\"" for name in names)
