@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.sql import ColumnElement
 
+from backend.admin import pages
 from backend.core import spreadsheet
-from backend.core.errors import InvalidInput
 from backend.db.models import AuditEvent
 from backend.db.session import Database, ReadSession
 
 MOST_COUNTED = 10_000
-MOST_ROWS = 10_000
 _BATCH = 1_000
 
 COLUMNS = (
@@ -59,14 +58,11 @@ class AuditPage:
 
 async def read(session: ReadSession, wanted: AuditFilter, *, page: int, page_size: int) -> AuditPage:
     """A page, from 1. Raises InvalidInput for one beyond the first 10,000 events."""
-    offset = (page - 1) * page_size
-    if offset + page_size > MOST_ROWS:
-        raise InvalidInput(f"Pages end after {MOST_ROWS:,} events; narrow the log by its filters, or export it.")
+    offset = pages.offset_of(page, page_size, narrow_by="its filters, or export it")
     which = _conditions(wanted)
-    counted = select(AuditEvent.id).where(*which).limit(MOST_COUNTED + 1).subquery()
-    total = await session.scalar(select(func.count()).select_from(counted)) or 0
+    total, is_exact = await pages.count(session, AuditEvent.id, which, most=MOST_COUNTED)
     found = select(AuditEvent).where(*which).order_by(AuditEvent.id.desc()).limit(page_size).offset(offset)
-    return AuditPage((await session.scalars(found)).all(), min(total, MOST_COUNTED), total <= MOST_COUNTED)
+    return AuditPage((await session.scalars(found)).all(), total, is_exact)
 
 
 async def export(database: Database, wanted: AuditFilter) -> AsyncIterator[bytes]:

@@ -9,16 +9,14 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Boolean, Select, Uuid, any_, exists, func, literal, literal_column, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from backend.admin import pages
 from backend.auth.errors import UserUnknown
-from backend.core.errors import InvalidInput
 from backend.core.ids import AccountId, UserId
-from backend.db.models import ApiKey, Session, SubscriptionPlan, User, UserRole, UserSubscription
+from backend.db.models import ApiKey, SubscriptionPlan, User, UserRole, UserSubscription
 from backend.db.session import ReadSession, SystemSession
 
-# Counting further would read on for as long as there are rows; "10,000 or more" is all that a list needs.
 MOST_COUNTED = 10_000
 MOST_COUNTED_SEARCHING = 1_000  # each is looked at, not only counted
-MOST_ROWS = 10_000
 _FEW = 5_000
 # Written out: PostgreSQL uses the index of live subscriptions for what it can read, not for parameters.
 _LIVE = literal_column("user_subscriptions.status IN ('trial', 'active', 'past_due')", Boolean)
@@ -75,24 +73,21 @@ async def list_users(
     session: ReadSession, wanted: UserFilter, *, sort: Sort, page: int, page_size: int, default_plan: str
 ) -> UserPage:
     """A page of users, from 1. Raises InvalidInput for a page beyond the first 10,000 users."""
-    offset = (page - 1) * page_size
-    if offset + page_size > MOST_ROWS:
-        raise InvalidInput(f"Pages end after {MOST_ROWS:,} users; narrow the list by q, status, plan or role.")
+    offset = pages.offset_of(page, page_size, narrow_by="q, status, plan or role")
     which = _conditions(wanted)
     are_many = False
     if wanted.plan is not None:
         on_plan, are_many = await _on_plan(session, wanted.plan, default_plan)
         which.append(on_plan)
     most = MOST_COUNTED if wanted.plan is None and wanted.q is None else MOST_COUNTED_SEARCHING
-    total = most + 1
+    total, is_exact = most, False
     if not are_many or wanted != UserFilter(plan=wanted.plan):
-        counted = select(User.id).where(*which).limit(most + 1).subquery()
-        total = await session.scalar(select(func.count()).select_from(counted)) or 0
+        total, is_exact = await pages.count(session, User.id, which, most=most)
     # The page's users first: what is read beside them is read for these alone.
     ids = select(User.id).where(*which).order_by(*_ORDERS[sort]).limit(page_size).offset(offset).subquery()
     rows = await session.execute(_rows(default_plan).join(ids, ids.c.id == User.id).order_by(*_ORDERS[sort]))
     items = [UserRow(*row) for row in rows]
-    return UserPage(items, min(total, most), total <= most)
+    return UserPage(items, total, is_exact)
 
 
 async def find(session: ReadSession, user_id: UUID) -> User:
@@ -114,16 +109,6 @@ async def lock(session: SystemSession, user_id: UUID) -> User:
 async def keys_of(session: ReadSession, *, account_id: AccountId) -> Sequence[ApiKey]:
     """The keys of an account, the newest first."""
     found = await session.scalars(select(ApiKey).where(ApiKey.account_id == account_id).order_by(ApiKey.id.desc()))
-    return found.all()
-
-
-async def sessions_of(session: ReadSession, *, user_id: UserId, now: datetime) -> Sequence[Session]:
-    """The sessions that are not over, the one last seen first."""
-    found = await session.scalars(
-        select(Session)
-        .where(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > now)
-        .order_by(Session.last_seen_at.desc(), Session.id.desc())
-    )
     return found.all()
 
 

@@ -4,8 +4,6 @@ Equal ones of a second become one row. There is room for so many kinds, and wher
 oldest are dropped and counted: the log says what was refused, but nothing that is paid for rests on it.
 """
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Hashable
 from datetime import datetime
 from uuid import UUID
@@ -13,13 +11,12 @@ from uuid import UUID
 import structlog
 
 from backend.core.metrics import DENIALS_LOST
+from backend.db.behind import Behind
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 from backend.usage.denials import Denied, Folded, store
 
 INTERVAL = 1.0
 MOST_KINDS = 4_096
-# What a process that ends waits for its last refusals to be written.
-_LAST_WORDS = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +27,8 @@ class Denials:
     def __init__(self, database: Database, *, most: int = MOST_KINDS, interval: float = INTERVAL) -> None:
         self._database = database
         self._most = most
-        self._interval = interval
         self._kinds: dict[Hashable, Folded] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._ending = asyncio.Event()
+        self._behind = Behind("denials", interval=interval, flush=self.flush, waits=lambda: bool(self._kinds))
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -47,27 +42,13 @@ class Denials:
             found = self._kinds[kind] = Folded(make(), at, at)
             self._make_room()
         found.add(decision_id, request_id, at)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="denials")
+        self._behind.wake()
 
     async def close(self) -> None:
         """Writes what is there, if that can be done now."""
-        self._ending.set()
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task], timeout=_LAST_WORDS)
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._behind.close()
         self._lose(len(self._kinds))
         self._kinds.clear()
-
-    async def _run(self) -> None:
-        while self._kinds:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval):
-                    await self._ending.wait()
-            is_written = await self.flush()
-            if self._ending.is_set() and not is_written:
-                return
 
     async def flush(self) -> bool:
         """Writes what there is in one statement. False: the database does not answer, and they are kept."""

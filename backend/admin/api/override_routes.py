@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend.admin import users
 from backend.admin.api.deps import Page, PageSize, may
@@ -15,6 +15,7 @@ from backend.admin.overrides import Giving
 from backend.auth.api.deps import CurrentDatabase, Now, SystemWrite
 from backend.auth.errors import Unauthenticated, UserUnknown
 from backend.catalog.errors import MeterUnknown
+from backend.core.moment import Moment
 from backend.core.problem import StrictRoute, problem_responses
 from backend.subscription.api.deps import CurrentCatalogs
 from backend.subscription.errors import OverrideOver, OverridesFull, OverrideUnknown
@@ -25,22 +26,6 @@ router = APIRouter(prefix="/v1/admin/users/{user_id}/overrides", tags=["Operator
 
 _OPERATES = (Unauthenticated, NoOperator, SecondFactorNeeded, UserUnknown)
 _CHANGES = (*_OPERATES, TargetProtected)
-
-
-def _moment(value: object) -> datetime | None:
-    """Text with an offset; numbers are not read as seconds."""
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError("a time is text with an offset, such as 2026-12-31T12:00:00Z")
-    return moment
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class OverrideBody(BaseModel):

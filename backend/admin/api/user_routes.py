@@ -31,6 +31,7 @@ from backend.admin.users import Sort, UserFilter
 from backend.auth.api.deps import CurrentDatabase, Now, SystemWrite
 from backend.auth.api.schemas import Message
 from backend.auth.errors import EmailTaken, SecondFactorMissing, Unauthenticated, UserUnknown
+from backend.auth.service.sessions import live_sessions
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.models import User
 from backend.db.session import ReadSession
@@ -105,7 +106,7 @@ async def _whole(session: ReadSession, user: User, catalogs: CurrentCatalogs, no
         plan_terms=plan_schema(entitlements.terms, entitlements.catalog) if entitlements else None,
         usage=await reading.usage(session, entitlements=entitlements) if entitlements else None,
         sessions=[
-            UserSessionAnswer.model_validate(one) for one in await users.sessions_of(session, user_id=user.id, now=now)
+            UserSessionAnswer.model_validate(one) for one in await live_sessions(session, user_id=user.id, now=now)
         ],
         keys=[
             UserKeyAnswer.model_validate(one)

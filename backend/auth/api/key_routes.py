@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend.auth.api.deps import AccountRead, CurrentPrincipal, Now, SystemWrite
 from backend.auth.api.schemas import Message
@@ -34,6 +34,7 @@ from backend.auth.service.keys_service import (
     rotate_key,
 )
 from backend.core.ids import AccountId, UserId
+from backend.core.moment import Moment
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.idempotency import IdempotencyKeyReused, RequestInProgress, RequestKey
 
@@ -73,17 +74,6 @@ RequestKeyHeader = Annotated[
 ]
 
 
-def _moment(value: Any) -> Any:
-    """A time is text with an offset; numbers are not read as seconds."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError("a time is text with an offset, such as 2026-11-25T12:00:00Z")
-    return moment
-
-
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -96,7 +86,7 @@ class NewKeyBody(_Body):
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[str], Field(max_length=20)] | None = None
-    expires_at: Annotated[AwareDatetime, BeforeValidator(_moment)] | None = None
+    expires_at: Moment | None = None
     rate_limit_per_minute: Annotated[int, Field(ge=0, le=MOST_REQUESTS_PER_MINUTE)] | None = None
 
 

@@ -12,7 +12,7 @@ from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
 from backend.auth.service.portal import take_portal_link
 from backend.auth.service.second_factor import Challenge, SecondFactor
-from backend.auth.service.sessions import Device, Sessions, TokenPair, end_sessions
+from backend.auth.service.sessions import Device, Sessions, TokenPair, end_sessions, live_sessions
 from backend.core.ids import UserId
 from backend.core.settings import Settings
 from backend.db.models import Session, SignInLink, User
@@ -126,7 +126,7 @@ class AuthService:
     async def sessions(self, *, user_id: UserId, now: datetime) -> Sequence[Session]:
         """Where a user is signed in."""
         async with self._database.read() as session:
-            return await self._sessions.live(session, user_id=user_id, now=now)
+            return await live_sessions(session, user_id=user_id, now=now)
 
     async def end_session(self, *, session_id: UUID, user_id: UserId, now: datetime) -> None:
         """Ends one session of a user from another, at once and everywhere. Raises SessionUnknown."""

@@ -1,7 +1,5 @@
 """When keys were used last: noted in memory, written in the background, so that no request waits for it."""
 
-import asyncio
-import contextlib
 import json
 from datetime import datetime
 from uuid import UUID
@@ -9,11 +7,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
+from backend.db.behind import Behind
 from backend.db.session import UNAVAILABLE, Database, is_unavailable
 
 INTERVAL = 5.0
 MOST_KEYS = 50_000
-_LAST_WORDS = 3.0
 
 # At most once a minute for each key, whichever process has seen it. A row that is held is left for the next time.
 _WRITE = text("""
@@ -35,11 +33,9 @@ class KeyUses:
 
     def __init__(self, database: Database, *, interval: float = INTERVAL, most: int = MOST_KEYS) -> None:
         self._database = database
-        self._interval = interval
         self._most = most
         self._seen: dict[UUID, datetime] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._ending = asyncio.Event()
+        self._behind = Behind("key uses", interval=interval, flush=self.flush, waits=lambda: bool(self._seen))
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -48,16 +44,11 @@ class KeyUses:
         """A key was presented, and is in force. Where nobody can write and there are too many, it is not noted."""
         if key_id in self._seen or len(self._seen) < self._most:
             self._seen[key_id] = now
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="key uses")
+        self._behind.wake()
 
     async def close(self) -> None:
         """Writes what is there, if that can be done now."""
-        self._ending.set()
-        if self._task is not None and not self._task.done():
-            await asyncio.wait([self._task], timeout=_LAST_WORDS)
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._behind.close()
 
     async def flush(self) -> bool:
         """Writes what there is in one statement. False: the database does not answer, and it is kept."""
@@ -76,12 +67,3 @@ class KeyUses:
             self._seen = {**writing, **self._seen}
             return False
         return True
-
-    async def _run(self) -> None:
-        while self._seen:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval):
-                    await self._ending.wait()
-            is_written = await self.flush()
-            if self._ending.is_set() and not is_written:
-                return

@@ -128,15 +128,6 @@ class Sessions:
         await _note_change(session, row)
         raise _refused()
 
-    async def live(self, session: ReadSession, *, user_id: UserId, now: datetime) -> Sequence[Session]:
-        """The sessions of a user that are not over, the one last seen first."""
-        found = await session.scalars(
-            select(Session)
-            .where(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > now)
-            .order_by(Session.last_seen_at.desc(), Session.id.desc())
-        )
-        return found.all()
-
     async def end(self, session: SystemSession, *, session_id: UUID, now: datetime, reason: str) -> bool:
         """Revokes one session; False when it is over already, or none."""
         return await _revoke(session, [Session.id == session_id], now, reason) > 0
@@ -157,6 +148,16 @@ class Sessions:
         assert subject is not None  # a constraint of the table
         access = self._jwt.issue_access(subject, token.session_id, now=now)
         return TokenPair(access, str(token), int(self._jwt.access_ttl.total_seconds()))
+
+
+async def live_sessions(session: ReadSession, *, user_id: UserId, now: datetime) -> Sequence[Session]:
+    """The sessions of a user that are not over, the one last seen first."""
+    found = await session.scalars(
+        select(Session)
+        .where(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > now)
+        .order_by(Session.last_seen_at.desc(), Session.id.desc())
+    )
+    return found.all()
 
 
 async def end_sessions(

@@ -4,13 +4,13 @@ Each item is read by itself, so the body as a whole is described here and valida
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import models_json_schema
 
 from backend.core.errors import InvalidInput
+from backend.core.moment import Moment
 from backend.enforcement.api.schemas import Amount
 from backend.usage.facts import Fact, Taken, rejected
 
@@ -24,24 +24,10 @@ Name = Annotated[str, Field(min_length=1, max_length=100)]
 AccountName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
-def _moment(value: Any) -> Any:
-    """A time is text with an offset; numbers are not read as seconds."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError("a time is text with an offset, such as 2026-11-25T12:00:00Z")
-    return moment
-
-
 def _no_bytes(value: Any) -> None:
     """What cannot be read must not count as if nothing were in it."""
     if value is not None:
         raise ValueError("data in base64 is not read; send `data` as JSON")
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class EventBody(BaseModel):
