@@ -57,6 +57,8 @@ def set_plan(
             catalogs=Catalogs(),
             now=now,
         )
+        after = {"plan": found.plan_name, "days": days}
+        record(session, COMMAND, "account.set_plan", Target("account", account.id), now=now, after=after)
         return {
             "account_id": str(account.id),
             "plan_name": found.plan_name,

@@ -23,6 +23,7 @@ from backend.auth.service.operators import find_user
 from backend.cli.output import CommandError, Json, data, data_json, say
 from backend.cli.work import in_database
 from backend.core.ids import AccountId, UserId
+from backend.db.audit import COMMAND, Target, record
 from backend.db.models import Account
 from backend.db.session import SystemSession
 
@@ -49,7 +50,10 @@ def create(
 
     async def work(session: SystemSession, now: datetime) -> CreatedKey:
         account_id, user_id = (None, None) if account is None else await _owner(session, account)
-        return await create_key(session, name=name, account_id=account_id, user_id=user_id, scopes=scope or (), now=now)
+        made = await create_key(session, name=name, account_id=account_id, user_id=user_id, scopes=scope or (), now=now)
+        after = {"name": name, "prefix": made.prefix, "scopes": list(made.scopes)}
+        record(session, COMMAND, "key.create", Target("key", made.id), now=now, after=after)
+        return made
 
     found = in_database(work)
     _show_once(found, json=json)
@@ -106,7 +110,10 @@ def rotate(
         if len(keys) > 1:
             ids = ", ".join(str(each.id) for each in keys)
             raise CommandError(f"{len(keys)} keys are called {key!r}. Name one by its id: {ids}")
-        return await rotate_key(session, key=keys[0], overlap=timedelta(seconds=overlap_seconds), now=now)
+        made = await rotate_key(session, key=keys[0], overlap=timedelta(seconds=overlap_seconds), now=now)
+        after = {"prefix": made.prefix, "overlap_seconds": overlap_seconds}
+        record(session, COMMAND, "key.rotate", Target("key", made.id), now=now, after=after)
+        return made
 
     found = in_database(work)
     _show_once(found, json=json)
@@ -117,7 +124,11 @@ def revoke(key: Annotated[str, typer.Argument(help="Its id, prefix or name.")], 
     """Ends a key, at once and everywhere."""
 
     async def work(session: SystemSession, now: datetime) -> int:
-        return await revoke_key(session, named=key, now=now)
+        keys = await revoke_key(session, named=key, now=now)
+        for each in keys:
+            before = {"name": each.name, "prefix": each.prefix}
+            record(session, COMMAND, "key.revoke", Target("key", each.id), now=now, before=before)
+        return len(keys)
 
     revoked = in_database(work)
     if json:

@@ -191,6 +191,35 @@ def test_a_key_is_revoked_by_id_or_prefix(feature: Feature, rows: Rows) -> None:
     assert rows("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL") == [(0,)]
 
 
+def test_keys_are_listed_and_rotated(feature: Feature, rows: Rows) -> None:
+    make_user(feature)
+    assert feature("key", "list", "--json").json() == []
+    own = feature("key", "create", "ci", "--account", "ada@example.com", "--json").json()
+    service = feature("key", "create", "host", "--service", "--scope", "usage:read", "--json").json()
+    listed = feature("key", "list", "--json").json()
+    assert [(key["id"], key["name"], key["scopes"]) for key in listed] == [
+        (service["id"], "host", ["usage:read"]),
+        (own["id"], "ci", []),
+    ]
+    assert own["key"] not in str(listed)
+    assert [key["id"] for key in feature("key", "list", "--account", "ada@example.com", "--json").json()] == [own["id"]]
+    assert own["prefix"] in feature("key", "list").stdout
+    made = feature("key", "rotate", "ci", "--overlap-seconds", "60", "--json").json()
+    assert made["id"] == own["id"]
+    assert made["key"] != own["key"]
+    assert rows("SELECT key_id::text FROM replaced_secrets") == [(own["id"],)]
+    feature("key", "create", "ci", "--account", "ada@example.com")
+    refused = feature("key", "rotate", "ci")
+    assert (refused.returncode, own["id"] in refused.stderr) == (1, True)
+    assert feature("key", "rotate", "nobody").returncode == 1
+    assert feature("key", "rotate", "host", "--overlap-seconds", "-1").returncode == 64
+    assert feature("key", "revoke", "host").returncode == 0
+    acts = rows("SELECT action, target_id FROM audit_events WHERE action LIKE 'key.%' ORDER BY id LIMIT 3")
+    assert acts == [("key.create", own["id"]), ("key.create", service["id"]), ("key.rotate", own["id"])]
+    revoked = rows("SELECT target_id, before ->> 'name' FROM audit_events WHERE action = 'key.revoke'")
+    assert revoked == [(service["id"], "host")]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["key", "create", "x"], ["key", "create", "x", "--service", "--account", "a@example.com"], ["user", "create"]],

@@ -186,7 +186,7 @@ async def test_a_key_is_revoked_by_id_or_prefix_and_once(signing: SignIn) -> Non
     by_id, by_prefix, kept = [await personal(signing, user) for _ in range(3)]
     for named in (str(by_id.id), by_prefix.prefix):
         async with signing.database.system() as session:
-            assert await revoke_key(session, named=named, now=NOW) == 1
+            assert len(await revoke_key(session, named=named, now=NOW)) == 1
         async with signing.database.system() as session:
             with pytest.raises(KeyUnknown):
                 await revoke_key(session, named=named, now=NOW)

@@ -192,12 +192,12 @@ async def end_key(session: SystemSession, *, key: ApiKey, now: datetime) -> None
     await session.execute(delete(ReplacedSecret).where(ReplacedSecret.key_id == key.id))
 
 
-async def revoke_key(session: SystemSession, *, named: str, now: datetime) -> int:
-    """Revokes the key with this id, or all with this prefix or name; returns how many. Raises KeyUnknown."""
+async def revoke_key(session: SystemSession, *, named: str, now: datetime) -> Sequence[ApiKey]:
+    """Revokes the key with this id, or all with this prefix or name, and returns them. Raises KeyUnknown."""
     keys = await keys_named(session, named=named)
     for key in sorted(keys, key=lambda key: (str(key.account_id), key.id)):
         await end_key(session, key=key, now=now)
-    return len(keys)
+    return keys
 
 
 async def _hold(session: SystemSession, key: ApiKey) -> None:

@@ -170,7 +170,7 @@ async def test_a_revoked_or_expired_key_works_nowhere(
     assert (await client.get("/v1/ping", headers=who.headers)).status_code == 200
     async with database.system() as session:
         prefix = who.headers["Authorization"].removeprefix("Bearer ")[:14]
-        assert await revoke_key(session, named=prefix, now=NOW) == 1
+        assert len(await revoke_key(session, named=prefix, now=NOW)) == 1
         await session.execute(
             text("UPDATE api_keys SET expires_at = :at WHERE account_id = :account"),
             {"at": NOW + timedelta(seconds=1), "account": other.person.account_id},
