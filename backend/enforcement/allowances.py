@@ -236,6 +236,16 @@ class Allowances:
             self._give_back(lot.pool)
         return is_done
 
+    def fill(self, pool: Pool, under: Opening, grant: Grant, counter: Counter, now: int) -> None:
+        """What was set aside for a pool `under` some terms. Under other ones, which came while it was, it is given
+        back unspent, for their limit may be lower, and asked for anew."""
+        if pool.opening is under:
+            pool.fill(grant, counter, now)
+            return
+        if grant.amount:
+            self._returns[pool.key] = self._returns.get(pool.key, 0) + grant.amount
+        self.want(pool)
+
     def want(self, pool: Pool) -> None:
         """Asks for more, in the next round: half of it is left, so nobody waits yet."""
         pool.is_wanted = True

@@ -10,11 +10,21 @@ from backend.core.ids import AccountId
 from backend.enforcement.allowances import Allowances, Batch, Pool
 from backend.usage.model import Counter
 from backend.usage.rounds import InForce, RoundConnection
-from backend.usage.settlement import Change, CounterKey
+from backend.usage.settlement import Change, CounterKey, Opening
 
 
 class JournalLost(Exception):
     """Another process has taken the journal over, believing this one to be dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What one pool gets, under which terms, and its counter as it is stored with that."""
+
+    pool: Pool
+    under: Opening
+    given: Grant
+    counter: Counter
 
 
 @dataclass(slots=True)
@@ -29,7 +39,7 @@ class Round:
     is_unsure: bool
     """The database may hold more for this process than the process knows of."""
     from_forfeited: bool
-    filled: list[tuple[Pool, Grant, Counter]] = field(default_factory=list)
+    filled: list["Filled"] = field(default_factory=list)
     recalling: list[Pool] = field(default_factory=list)
     """Of which the tail begins: whoever holds something of them gives it back. Asked for once by each process."""
 
@@ -40,7 +50,8 @@ class Round:
             given = Grant(0, 0, is_tail=False)
             if versions.get(pool.key[0]) == pool.version:
                 given = grant(limit=pool.limit, taken=counter.taken, wish=pool.next_wish(now), holders=self.holders)
-            self.filled.append((pool, given, replace(counter, held=counter.held + given.amount)))
+            stored = replace(counter, held=counter.held + given.amount)
+            self.filled.append(Filled(pool, pool.opening, given, stored))
             if given.is_tail and counter.held and not pool.has_recalled:
                 self.recalling.append(pool)
 
@@ -48,8 +59,8 @@ class Round:
         """It has committed."""
         allowances.journal.is_begun = True
         allowances.journal.settled = self.batch.position
-        for pool, amount, counter in self.filled:
-            pool.fill(amount, counter, now)
+        for one in self.filled:
+            allowances.fill(one.pool, one.under, one.given, one.counter, now)
         for pool in self.recalling:
             pool.has_recalled = True
 
@@ -105,9 +116,9 @@ async def settle(
     for key, change in changes.items():
         counters[key] = _after(counters[key], change, from_forfeited=found.from_forfeited)
     found.grant(counters, in_force.versions, now)
-    for pool, given, _ in found.filled:
-        change = changes.get(pool.key) or Change(pool.key)
-        changes[pool.key] = replace(change, granted=given.amount)
+    for one in found.filled:
+        key = one.pool.key
+        changes[key] = replace(changes.get(key) or Change(key), granted=one.given.amount)
     await wire.write(
         journal.id,
         position=batch.position,

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -28,6 +29,7 @@ from backend.tests.fakes.process import Process
 from backend.tests.moments import NOW
 from backend.tests.turns import in_turns, until_somebody_waits
 from backend.usage.model import Source
+from backend.usage.rounds import RoundConnection
 
 Start = Callable[[], Awaitable[Process]]
 
@@ -345,19 +347,7 @@ async def test_a_failed_call_of_a_higher_limit_is_not_spent_again_under_a_lower_
 ) -> None:
     process, other = await start(), await start()
     ends_at = NOW + timedelta(hours=1)
-    async with database.system() as session:
-        await grant(
-            session,
-            account_id=user.account_id,
-            meter="api_calls",
-            kind="add",
-            amount=5_000,
-            ends_at=ends_at,
-            reason="a launch",
-            by=None,
-            catalogs=Catalogs(),
-            now=NOW,
-        )
+    await granted(database, user, 5_000, ends_at)
     before = await process.entitlements(user, ends_at - timedelta(seconds=1))
     await process.engine.consume(caller(user, before), meter="api_calls", amount=10_000)
     calls = [await process.call(user, before) for _ in range(3)]
@@ -371,6 +361,56 @@ async def test_a_failed_call_of_a_higher_limit_is_not_spent_again_under_a_lower_
         assert not (await at.call(user, after)).decision.allowed
     await process.treasury.settle_account(user.account_id)
     assert await stored(database, user.account_id) == Stored(10_002, 0, 0, 10_002, 10_002)
+
+
+async def test_what_was_set_aside_while_an_override_ended_is_not_spent_under_the_lower_limit(
+    start: Start, database: Database, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The round has looked at the limit and has not committed when the first call after the end comes."""
+    process = await start()
+    ends_at = NOW + timedelta(hours=1)
+    await granted(database, user, 5_000, ends_at)
+    before = await process.entitlements(user, ends_at - timedelta(seconds=1))
+    after = await process.entitlements(user, ends_at)
+    await process.engine.consume(caller(user, before), meter="api_calls", amount=10_000)
+    held, going_on = asyncio.Event(), asyncio.Event()
+    write = RoundConnection.write
+
+    async def slowly(self: RoundConnection, *arguments: Any, **named: Any) -> None:
+        if any(change.granted for change in named["changes"]):
+            held.set()
+            await going_on.wait()
+        await write(self, *arguments, **named)
+
+    monkeypatch.setattr(RoundConnection, "write", slowly)
+    waiting = asyncio.create_task(process.call(user, before))
+    await held.wait()
+    late = asyncio.create_task(process.call(user, after))
+    await asyncio.sleep(0.05)  # it has the pool under its own terms by then
+    going_on.set()
+    await waiting
+    answers = [*[await process.call(user, after) for _ in range(30)], await late]
+    assert [answer.decision.allowed for answer in answers] == [False] * 31
+    await process.treasury.settle_account(user.account_id)
+    found = await stored(database, user.account_id)
+    assert found.held == 0
+    assert found.used <= 10_001  # the call that came before the end, if it was let through
+
+
+async def granted(database: Database, user: Person, amount: int, ends_at: datetime) -> None:
+    async with database.system() as session:
+        await grant(
+            session,
+            account_id=user.account_id,
+            meter="api_calls",
+            kind="add",
+            amount=amount,
+            ends_at=ends_at,
+            reason="a launch",
+            by=None,
+            catalogs=Catalogs(),
+            now=NOW,
+        )
 
 
 def caller(user: Person, entitlements: Entitlements) -> Caller:
