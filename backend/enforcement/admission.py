@@ -21,11 +21,11 @@ from backend.db.session import Database
 from backend.enforcement.acting import USAGE_WRITE, ensure_may
 from backend.enforcement.address import Address, is_in
 from backend.enforcement.errors import AccountSuspended, RateLimited
-from backend.enforcement.headers import Rated
-from backend.enforcement.key_limit import KEY_SCOPE, PER_SECONDS, own_take
+from backend.enforcement.key_limit import KEY_SCOPE, PER_SECONDS, own_take, take_in_turn
 from backend.ratelimit.memory import MemoryRateStore
-from backend.ratelimit.model import Bucket, Take, account_subject, address_subject, key_subject
+from backend.ratelimit.model import Bucket, Rated, Take, account_subject, address_subject, key_subject
 from backend.ratelimit.store import RateStore
+from backend.security.tokens import is_service_key
 from backend.subscription.entitlements import Entitlements, resolve
 
 API_SCOPE, SERVICE_SCOPE, GUARD_SCOPE = "api", "service", "guard"
@@ -130,13 +130,17 @@ class Admission:
         return Admitted(principal, entitlements, rated, bucket)
 
     async def find_key(self, key: str, *, now: datetime) -> Holder | Fault:
-        """Whose a key of an account is that somebody else presents, or why it is nobody's."""
+        """Whose a key of an account is that somebody else presents, or why it is nobody's.
+
+        A service key is nobody's whom a host application serves, whatever else is wrong with it.
+        """
+        if is_service_key(key):
+            return "key_unknown"
         async with self._database.read() as session:
             principal = await holder_of(session, key, now=now)
             if not isinstance(principal, Principal):
                 return principal
-            if principal.account_id is None:
-                return "key_unknown"  # a service key is nobody's whom a host application serves
+            assert principal.account_id is not None  # else it were a service key
             catalog = await self._catalogs.current(session)
             entitlements = await resolve(session, account_id=principal.account_id, catalogs=self._catalogs, now=now)
             external_id = await external_id_of(session, account_id=principal.account_id)
@@ -198,12 +202,7 @@ class Admission:
         return [Take(Bucket(API_SCOPE, address_subject(address)), limit)]
 
     async def _count(self, wanted: Sequence[Take | None]) -> Sequence[Rated]:
-        """All of them, or none where one refuses."""
-        takes = [take for take in wanted if take is not None]
-        if not takes:
-            return ()
-        verdicts = await self._rates.take_all(takes)
-        return [Rated(take.bucket.scope, verdict) for take, verdict in zip(takes, verdicts, strict=True)]
+        return await take_in_turn(self._rates, [take for take in wanted if take is not None])
 
 
 class TooMany(RateLimited):

@@ -15,7 +15,8 @@ from backend.core.metrics import REQUESTS
 from backend.core.problem.document import problem_bytes
 from backend.core.problem.media import MEDIA_TYPE
 from backend.enforcement.gate import Halt, Passage
-from backend.enforcement.headers import NO_STORE, NOSNIFF, Metered, Rated, fields, passage_fields, passage_lines
+from backend.enforcement.headers import NO_STORE, NOSNIFF, Metered, fields, passage_fields, passage_lines
+from backend.ratelimit.model import Rated
 
 _LOWEST_ERROR = 400
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -20,9 +20,10 @@ from backend.enforcement.engine import Caller, Engine, Outcome
 from backend.enforcement.group import Wish
 from backend.enforcement.incoming import MAX_HEADER_BYTES, own_or_new
 from backend.enforcement.journal import boot_nanoseconds
+from backend.enforcement.key_limit import take_in_turn
 from backend.enforcement.passes import Pass, Passes, Strict, pass_name
 from backend.enforcement.treasury import Treasury
-from backend.ratelimit.model import Bucket, RateVerdict, rate_verdict
+from backend.ratelimit.model import Bucket, Rated, rate_verdict
 from backend.ratelimit.store import RateStore
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import Counter, Source
@@ -170,11 +171,12 @@ class Gate:
             return Halt(found, verdict, found.strict.get((metering.name, metering.amount)) if can_draw else None)
         return Passage(found, lot, metering, verdict, seconds)
 
-    async def verdicts(self, halt: Halt) -> Sequence[RateVerdict]:
+    async def rated(self, halt: Halt) -> Sequence[Rated]:
         """What the rate limits of a pass say, asked for now where they have not been."""
         if halt.verdict is None:
-            return await self._rates.take_all(halt.found.takes)
-        return (rate_verdict(halt.found.rate, halt.verdict),)
+            return await take_in_turn(self._rates, halt.found.takes)
+        take = halt.found.takes[0]
+        return (Rated(take.bucket.scope, rate_verdict(halt.found.rate, halt.verdict)),)
 
     async def draw(self, halt: Halt, strict: Strict, metering: Metering, now: datetime) -> Passage | None:
         """A spend that is durable when this returns; spends that wait at the same time share a transaction.

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from backend.enforcement.gate import Passage, shown
 from backend.enforcement.passes import Wording
-from backend.ratelimit.model import RateVerdict
+from backend.ratelimit.model import Rated, RateVerdict
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -29,14 +29,6 @@ class Metered:
     decision: Decision
     window_seconds: int | None
     seconds_left: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Rated:
-    """A rate limit that counted a request."""
-
-    scope: str
-    verdict: RateVerdict
 
 
 def passage_fields(passage: Passage) -> Fields:

@@ -26,7 +26,7 @@ from backend.enforcement.denials import Denials
 from backend.enforcement.desk import Desk
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge
 from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, caller_of
-from backend.enforcement.headers import Rated, passage_decision
+from backend.enforcement.headers import passage_decision
 from backend.enforcement.incoming import MAX_HEADER_BYTES, Incoming, text_of
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.passes import Strict, pass_name
@@ -192,9 +192,8 @@ class EnforcementLayer:
         """What is known already of a call that was stopped on the quick way. Raises TooMany."""
         if halt is None:
             return None
-        entitlements, takes = halt.found.seat.entitlements.seen_at(now), halt.found.takes
-        verdicts = await self._gate.verdicts(halt)
-        rated = [Rated(take.bucket.scope, verdict) for take, verdict in zip(takes, verdicts, strict=True)]
+        entitlements = halt.found.seat.entitlements.seen_at(now)
+        rated = await self._gate.rated(halt)
         for rate in rated:
             if not rate.verdict.allowed:
                 raise too_many(rate, entitlements, halt.found.principal)

@@ -15,8 +15,8 @@ from backend.enforcement.desk import Desk
 from backend.enforcement.engine import Repeated
 from backend.enforcement.errors import AccountSuspended
 from backend.enforcement.gate import Gate, Metering, caller_of
-from backend.enforcement.headers import Rated
 from backend.enforcement.witness import Witness
+from backend.ratelimit.model import Rated
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,14 @@ class RateVerdict:
     degraded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A rate limit that counted a request."""
+
+    scope: str
+    verdict: RateVerdict
+
+
 def checked(takes: Sequence[Take]) -> Sequence[Take]:
     """The takes, if each names another bucket and none has a negative cost. Raises ValueError."""
     if len({take.bucket for take in takes}) != len(takes):

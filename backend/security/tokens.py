@@ -60,6 +60,11 @@ def is_well_formed(key: str) -> bool:
     return _SECRET.fullmatch(text.removeprefix(prefix)) is not None and checksum == _checksum(text)
 
 
+def is_service_key(key: str) -> bool:
+    """Whether it has the form of a key of the host application."""
+    return key.startswith(_PREFIXES["service"])
+
+
 def _checksum(text: str) -> str:
     number, digits = zlib.crc32(text.encode()), ""
     for _ in range(_CHECKSUM_LENGTH):
