@@ -36,6 +36,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_replaced_secrets_account_id"), "replaced_secrets", ["account_id"], unique=False)
     op.create_index(op.f("ix_replaced_secrets_key_id"), "replaced_secrets", ["key_id"], unique=False)
+    op.create_index(op.f("ix_replaced_secrets_good_until"), "replaced_secrets", ["good_until"], unique=False)
     op.execute("ALTER TABLE replaced_secrets ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE replaced_secrets FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY replaced_secrets_scope ON replaced_secrets USING ({_MINE}) WITH CHECK ({_MINE})")

@@ -175,6 +175,14 @@ class TooManySecrets(PlatformError):
     title = "Too many secrets of this key still work"
 
 
+class KeyOfAnother(PlatformError):
+    """The key acts for somebody else, who alone gets a secret of it; who manages the account can revoke it."""
+
+    code = "key_of_another"
+    status = 403
+    title = "This key is somebody else's"
+
+
 class KeyOver(PlatformError):
     """The key has expired; a new one is made instead."""
 
@@ -184,7 +192,7 @@ class KeyOver(PlatformError):
 
 
 class UserUnknown(PlatformError):
-    """No user has this address."""
+    """No user has this address or id."""
 
     code = "user_unknown"
     status = 404

@@ -33,6 +33,13 @@ app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_hel
 _PAGE = 500
 
 
+Named = Annotated[str, typer.Argument(help="Its id or prefix, or the name of a service key.")]
+Whose = Annotated[
+    str | None,
+    typer.Option("--account", help="Among the keys of whom, by name too: an account's id, external:ID, or an address."),
+]
+
+
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="What it is for.")],
@@ -96,7 +103,8 @@ def list_all(
 
 @app.command("rotate")
 def rotate(
-    key: Annotated[str, typer.Argument(help="Its id, prefix or name.")],
+    key: Named,
+    account: Whose = None,
     overlap_seconds: Annotated[
         int,
         typer.Option(min=0, max=int(MOST_OVERLAP.total_seconds()), help="For how long the old secret works, too."),
@@ -106,7 +114,8 @@ def rotate(
     """Gives a key another secret, which is shown once. Its id stays; the old secret works for a day by default."""
 
     async def work(session: SystemSession, now: datetime) -> CreatedKey:
-        keys = await keys_named(session, named=key)
+        account_id = None if account is None else (await _owner(session, account))[0]
+        keys = await keys_named(session, named=key, account_id=account_id)
         if len(keys) > 1:
             ids = ", ".join(str(each.id) for each in keys)
             raise CommandError(f"{len(keys)} keys are called {key!r}. Name one by its id: {ids}")
@@ -120,11 +129,12 @@ def rotate(
 
 
 @app.command("revoke")
-def revoke(key: Annotated[str, typer.Argument(help="Its id, prefix or name.")], json: Json = False) -> None:
+def revoke(key: Named, account: Whose = None, json: Json = False) -> None:
     """Ends a key, at once and everywhere."""
 
     async def work(session: SystemSession, now: datetime) -> int:
-        keys = await revoke_key(session, named=key, now=now)
+        account_id = None if account is None else (await _owner(session, account))[0]
+        keys = await revoke_key(session, named=key, account_id=account_id, now=now)
         for each in keys:
             before = {"name": each.name, "prefix": each.prefix}
             record(session, COMMAND, "key.revoke", Target("key", each.id), now=now, before=before)

@@ -28,6 +28,7 @@ RETENTIONS = (
     Retention("email_verifications", "expires_at", timedelta(days=30)),
     Retention("sign_in_links", "expires_at", timedelta(days=30)),
     Retention("sessions", "expires_at", timedelta(days=30)),
+    Retention("replaced_secrets", "good_until", timedelta(days=30)),
     Retention("outgoing_mails", "sent_at", timedelta(days=30)),
     Retention("outbox", "dispatched_at", timedelta(days=30)),
 )

@@ -191,6 +191,9 @@ def test_a_key_is_revoked_by_id_or_prefix(feature: Feature, rows: Rows) -> None:
     assert rows("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL") == [(0,)]
 
 
+OF_ADA = ("--account", "ada@example.com")
+
+
 def test_keys_are_listed_and_rotated(feature: Feature, rows: Rows) -> None:
     make_user(feature)
     assert feature("key", "list", "--json").json() == []
@@ -204,12 +207,14 @@ def test_keys_are_listed_and_rotated(feature: Feature, rows: Rows) -> None:
     assert own["key"] not in str(listed)
     assert [key["id"] for key in feature("key", "list", "--account", "ada@example.com", "--json").json()] == [own["id"]]
     assert own["prefix"] in feature("key", "list").stdout
-    made = feature("key", "rotate", "ci", "--overlap-seconds", "60", "--json").json()
+    made = feature("key", "rotate", "ci", *OF_ADA, "--overlap-seconds", "60", "--json").json()
     assert made["id"] == own["id"]
     assert made["key"] != own["key"]
     assert rows("SELECT key_id::text FROM replaced_secrets") == [(own["id"],)]
+    assert feature("key", "rotate", "ci").returncode == 1  # names of customers' keys are theirs to choose
     feature("key", "create", "ci", "--account", "ada@example.com")
-    refused = feature("key", "rotate", "ci")
+    feature("key", "create", "host", "--account", "ada@example.com")
+    refused = feature("key", "rotate", "ci", *OF_ADA)
     assert (refused.returncode, own["id"] in refused.stderr) == (1, True)
     assert feature("key", "rotate", "nobody").returncode == 1
     assert feature("key", "rotate", "host", "--overlap-seconds", "-1").returncode == 64

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.auth.api.deps import AccountRead, CurrentPrincipal, Now, SystemWrite
 from backend.auth.api.schemas import Message
 from backend.auth.errors import (
+    KeyOfAnother,
     KeyOver,
     KeyUnknown,
     RoleMissing,
@@ -110,7 +111,7 @@ class NewKeyAnswer(BaseModel):
 
 
 class KeySchema(BaseModel):
-    """A key that is not revoked. `prefix` is how it begins; `last_used_at` is right to the minute.
+    """A key that is not revoked. `prefix` is how it begins; `last_used_at` is right to two minutes.
 
     `replaced_until`: until then a secret of before its rotation works, too. `user_id` is who made it, and whose role
     bounds what it may do; null is the account's own.
@@ -193,7 +194,7 @@ async def make_key(
 
 @router.post(
     "/{key_id:uuid}/rotate",
-    responses=problem_responses(*_KEEPER, KeyUnknown, KeyOver, TooManySecrets, *_ONCE, body=True),
+    responses=problem_responses(*_KEEPER, KeyUnknown, KeyOfAnother, KeyOver, TooManySecrets, *_ONCE, body=True),
 )
 async def rotate_one_key(
     key_id: UUID,
@@ -210,6 +211,8 @@ async def rotate_one_key(
 
     async def rotate() -> CreatedKey:
         key = await find_key(session, key_id=key_id, account_id=keeper.account_id, of_user=keeper.of_user)
+        if key.user_id not in (None, keeper.user_id):
+            raise KeyOfAnother("This key acts for another member. Revoke it, or ask them to rotate it.")
         return await rotate_key(session, key=key, overlap=timedelta(seconds=wanted.overlap_seconds), now=now)
 
     request = _request(keeper, f"/v1/keys/{key_id}/rotate", idempotency_key, wanted)

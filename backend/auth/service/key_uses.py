@@ -13,14 +13,14 @@ from backend.db.session import UNAVAILABLE, Database, is_unavailable
 INTERVAL = 5.0
 MOST_KEYS = 50_000
 
-# At most once a minute for each key, whichever process has seen it. A row that is held is left for the next time.
+# At most once a minute for each key, whichever process has seen it.
 _WRITE = text("""
     WITH used AS (
         SELECT id, at FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS used (id uuid, at timestamptz)
     ), due AS MATERIALIZED (
         SELECT k.id, used.at FROM used JOIN api_keys k ON k.id = used.id
         WHERE k.last_used_at IS NULL OR k.last_used_at <= used.at - interval '1 minute'
-        ORDER BY k.id FOR NO KEY UPDATE OF k SKIP LOCKED
+        ORDER BY k.id FOR NO KEY UPDATE OF k
     )
     UPDATE api_keys SET last_used_at = due.at FROM due WHERE api_keys.id = due.id
 """)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from backend.auth.errors import KeyOver, KeyUnknown, TooManyKeys, TooManySecrets
 from backend.auth.service.versions import note_account_change
@@ -106,19 +106,12 @@ async def list_keys(
 
     Of one account, of one user, or of all.
     """
-    replaced = (
-        select(ReplacedSecret.key_id, func.max(ReplacedSecret.good_until).label("until"))
-        .where(ReplacedSecret.good_until > now)
-        .group_by(ReplacedSecret.key_id)
-        .subquery()
+    until = (
+        select(func.max(ReplacedSecret.good_until))
+        .where(ReplacedSecret.key_id == ApiKey.id, ReplacedSecret.good_until > now)
+        .scalar_subquery()
     )
-    wanted = (
-        select(ApiKey, replaced.c.until)
-        .outerjoin(replaced, replaced.c.key_id == ApiKey.id)
-        .where(ApiKey.revoked_at.is_(None))
-        .order_by(ApiKey.id.desc())
-        .limit(most)
-    )
+    wanted = select(ApiKey, until).where(ApiKey.revoked_at.is_(None)).order_by(ApiKey.id.desc()).limit(most)
     if account_id is not None:
         wanted = wanted.where(ApiKey.account_id == account_id)
     if of_user is not None:
@@ -141,13 +134,20 @@ async def find_key(
     return key
 
 
-async def keys_named(session: ReadSession, *, named: str) -> Sequence[ApiKey]:
-    """The key with this id, or all with this prefix or name, that are not revoked. Raises KeyUnknown."""
+async def keys_named(session: ReadSession, *, named: str, account_id: AccountId | None = None) -> Sequence[ApiKey]:
+    """The key with this id, or all with this prefix or name, that are not revoked. Raises KeyUnknown.
+
+    Customers choose the names of their keys, so a name is one of a service key, or of a key of the account that is
+    given. It is the whole name, and the account's keys are all that is looked at then.
+    """
     wanted: ColumnElement[bool]
     try:
         wanted = ApiKey.id == UUID(named)
     except ValueError:
-        wanted = or_(ApiKey.prefix == named, ApiKey.name == named)
+        of_those = ApiKey.kind == "service" if account_id is None else ApiKey.account_id == account_id
+        wanted = or_(ApiKey.prefix == named, and_(ApiKey.name == named, of_those))
+    if account_id is not None:
+        wanted = and_(wanted, ApiKey.account_id == account_id)
     keys = (await session.scalars(select(ApiKey).where(wanted, ApiKey.revoked_at.is_(None)))).all()
     if not keys:
         raise KeyUnknown(f"No key in force has the id, prefix or name {named[:80]!r}.")
@@ -171,15 +171,16 @@ async def rotate_key(
     await session.execute(
         update(ReplacedSecret).where(of_key, ReplacedSecret.good_until > until).values(good_until=until)
     )
-    await session.execute(delete(ReplacedSecret).where(of_key, ReplacedSecret.good_until <= now))
     if overlap:
-        others = await session.scalar(select(func.count()).select_from(ReplacedSecret).where(of_key))
+        in_force = select(func.count()).select_from(ReplacedSecret).where(of_key, ReplacedSecret.good_until > now)
+        others = await session.scalar(in_force)
         if others is not None and others >= _MOST_SECRETS:
             raise TooManySecrets(
                 f"{others} secrets that this key had before still work. Rotate with overlap_seconds 0 to end them now,"
                 " or wait."
             )
-        session.add(ReplacedSecret(key_hash=key.key_hash, key_id=key.id, account_id=key.account_id, good_until=until))
+    # One that ended at once is kept a while, too: who still presents it is told what became of it.
+    session.add(ReplacedSecret(key_hash=key.key_hash, key_id=key.id, account_id=key.account_id, good_until=until))
     new = await _new(session, key.account_id)
     key.key_hash, key.prefix, key.rotated_at = digest(new.key), new.prefix, now
     return CreatedKey(key.id, new.key, new.prefix, tuple(key.scopes))
@@ -189,12 +190,13 @@ async def end_key(session: SystemSession, *, key: ApiKey, now: datetime) -> None
     """Revokes a key with all its secrets, at once and everywhere. Raises KeyUnknown."""
     await _hold(session, key)
     key.revoked_at = now
-    await session.execute(delete(ReplacedSecret).where(ReplacedSecret.key_id == key.id))
 
 
-async def revoke_key(session: SystemSession, *, named: str, now: datetime) -> Sequence[ApiKey]:
-    """Revokes the key with this id, or all with this prefix or name, and returns them. Raises KeyUnknown."""
-    keys = await keys_named(session, named=named)
+async def revoke_key(
+    session: SystemSession, *, named: str, account_id: AccountId | None = None, now: datetime
+) -> Sequence[ApiKey]:
+    """Revokes those of `keys_named`, and returns them. Raises KeyUnknown."""
+    keys = await keys_named(session, named=named, account_id=account_id)
     for key in sorted(keys, key=lambda key: (str(key.account_id), key.id)):
         await end_key(session, key=key, now=now)
     return keys

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -15,11 +15,12 @@ from backend.db.base import Base
 class ApiKey(Base):
     """A personal key acts for its account; a service key acts for the host application and has no account.
 
-    `rate_limit_per_minute`: None is no limit of its own, 0 lets nothing pass. `last_used_at` is right to the minute.
+    `rate_limit_per_minute`: None is no limit of its own, 0 lets nothing pass. `last_used_at` is right to two minutes.
     """
 
     __tablename__ = "api_keys"
     __table_args__ = (
+        Index("ix_api_keys_in_force", "account_id", "id", postgresql_where=text("revoked_at IS NULL")),
         CheckConstraint("kind IN ('personal', 'service')", name="kind"),
         CheckConstraint("rate_limit_per_minute >= 0", name="rate_limit_not_negative"),
         CheckConstraint("(kind = 'personal') = (account_id IS NOT NULL)", name="personal_has_account"),

@@ -18,4 +18,4 @@ class ReplacedSecret(Base):
     key_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     key_id: Mapped[UUID] = mapped_column(ForeignKey("api_keys.id"), index=True)
     account_id: Mapped[AccountId | None] = mapped_column(ForeignKey("accounts.id"), index=True)
-    good_until: Mapped[datetime]
+    good_until: Mapped[datetime] = mapped_column(index=True)

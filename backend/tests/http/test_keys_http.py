@@ -1,6 +1,7 @@
 """Keys over HTTP: made, listed, rotated, revoked, limited, and verified for host applications."""
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -420,12 +421,14 @@ async def test_a_limit_is_exact_over_processes(running: RunningApp, database: Da
         client_of(one) as first,
         client_of(two) as second,
     ):
+        began = time.monotonic()
         answers = await asyncio.gather(
             *(client.get("/v1/ping", headers=headers) for _ in range(25) for client in (first, second))
         )
+        came_back = (time.monotonic() - began) // 3 + 1  # one in three seconds, by the clock of the database
     passed = sum(answer.status_code == 200 for answer in answers)
     assert passed + sum(answer.status_code == 429 for answer in answers) == 50
-    assert 20 <= passed <= 20 + 4  # the clock of the database goes on: one comes back in three seconds
+    assert 20 <= passed <= 20 + came_back
 
 
 async def test_the_last_use_is_shown_and_written_once_a_minute(

@@ -107,7 +107,7 @@ function KeyLine({ item, reader, isBusy, onRotate, onRevoke }: KeyLineProps) {
         </div>
       ) : (
         <div className={settings.row}>
-          {!isOver(item, reader) && (
+          {!isOver(item, reader) && (item.is_mine || item.user_id === null) && (
             <Button
               variant="default"
               size="compact-md"
