@@ -24,6 +24,7 @@ def upgrade() -> None:
         "account_overrides",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("meter", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=True),
@@ -54,6 +55,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["ended_by"], ["users.id"], name=op.f("fk_account_overrides_ended_by")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_account_overrides")),
     )
+    op.create_index("uq_account_overrides_id", "account_overrides", ["id"], unique=True)
+    op.create_index("uq_account_overrides_number", "account_overrides", ["account_id", "number"], unique=True)
     op.create_index(
         "ix_account_overrides_in_force",
         "account_overrides",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, tuple_
 
 from backend.auth.errors import AccountUnknown
 from backend.auth.service.versions import note_account_change
@@ -37,10 +37,10 @@ _FARTHEST = timedelta(days=36_525)
 State = Literal["scheduled", "in_force", "ended", "taken_back"]
 
 _DUE = text("""
-    SELECT o.account_id, o.id FROM account_overrides o JOIN accounts a ON a.id = o.account_id
+    SELECT o.account_id, o.id, o.next_due_at FROM account_overrides o JOIN accounts a ON a.id = o.account_id
     WHERE o.next_due_at <= CAST(:now AS timestamptz) AND a.clock_offset = '0'::interval
     UNION ALL
-    SELECT o.account_id, o.id FROM accounts a JOIN account_overrides o ON o.account_id = a.id
+    SELECT o.account_id, o.id, o.next_due_at FROM accounts a JOIN account_overrides o ON o.account_id = a.id
     WHERE o.next_due_at <= CAST(:now AS timestamptz) + a.clock_offset
         AND a.mode = 'test' AND a.clock_offset <> '0'::interval
     ORDER BY 1, 2 LIMIT :limit
@@ -118,6 +118,7 @@ async def grant(
     row = AccountOverride(
         account_id=account_id,
         id=uuid7(),
+        number=before.account.version,
         meter=meter,
         kind=kind,
         amount=amount,
@@ -192,11 +193,13 @@ async def sweep(database: Database, *, now: datetime, batch: int = 200) -> int:
         due = (await session.execute(_DUE, {"now": now, "limit": batch})).all()
         if not due:
             return 0
-        wanted = select(AccountOverride).where(AccountOverride.id.in_([one.id for one in due]))
+        moments = {(one.account_id, one.id): one.next_due_at for one in due}
+        wanted = select(AccountOverride).where(tuple_(AccountOverride.account_id, AccountOverride.id).in_(moments))
         in_order = wanted.order_by(AccountOverride.account_id, AccountOverride.id)
         rows = (await session.scalars(in_order.with_for_update(skip_locked=True))).all()
         for row in rows:
-            assert row.next_due_at is not None
+            if row.next_due_at is None or row.next_due_at != moments[row.account_id, row.id]:
+                continue  # told by another, or taken back, since it was looked for
             begins = row.next_due_at == row.starts_at
             _publish(session, "started" if begins else "ended", row, row.next_due_at)
             row.next_due_at = row.ends_at if begins else None

@@ -49,7 +49,7 @@ _COLUMNS = """
     coalesce(d.interval_count, 1) AS interval_count, coalesce(d.billing_zone, a.billing_zone) AS schedule_zone,
     (
         SELECT json_agg(json_build_array(o.id, o.meter, o.kind, o.amount, o.starts_at, o.ends_at, o.reason)
-            ORDER BY o.id)
+            ORDER BY o.number)
         FROM account_overrides o WHERE o.account_id = a.id AND o.ended_at IS NULL
             AND (o.ends_at IS NULL OR o.ends_at > CAST(:now AS timestamptz) + a.clock_offset)
     ) AS overrides

@@ -15,7 +15,8 @@ class AccountOverride(Base):
 
     In force from `starts_at` until before `ends_at`, by the account's clock; null is until it is taken back. Rows stay:
     one that was taken back has `ended_at`, by the clock of the system like `created_at`. `created_by` and `ended_by`
-    are null for a command. `next_due_at` is the next beginning or end that nobody was told of yet.
+    are null for a command. `number` is the account's version at which it was given, and so their order.
+    `next_due_at` is the next beginning or end that nobody was told of yet.
     """
 
     __tablename__ = "account_overrides"
@@ -30,6 +31,8 @@ class AccountOverride(Base):
         CheckConstraint("char_length(reason) BETWEEN 1 AND 500 AND reason ~ '[^[:space:]]'", name="reason"),
         CheckConstraint("ended_by IS NULL OR ended_at IS NOT NULL", name="ended_by"),
         CheckConstraint("ended_at IS NULL OR next_due_at IS NULL", name="next_due_at"),
+        Index("uq_account_overrides_id", "id", unique=True),
+        Index("uq_account_overrides_number", "account_id", "number", unique=True),
         Index(
             "ix_account_overrides_in_force",
             "account_id",
@@ -46,6 +49,7 @@ class AccountOverride(Base):
 
     account_id: Mapped[AccountId] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int]
     meter: Mapped[str] = mapped_column(ForeignKey("meters.key"))
     kind: Mapped[str]
     amount: Mapped[int | None]
