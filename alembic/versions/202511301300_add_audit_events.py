@@ -46,15 +46,17 @@ def upgrade() -> None:
         sa.Column("key_name", sa.Text(), nullable=False),
         sa.Column("mac", sa.LargeBinary(), nullable=False),
         sa.Column("forgotten_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("forgotten_mac", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("number >= 1", name=op.f("ck_audit_seals_number")),
         sa.CheckConstraint("events >= 1", name=op.f("ck_audit_seals_events")),
+        sa.CheckConstraint("(forgotten_at IS NULL) = (forgotten_mac IS NULL)", name=op.f("ck_audit_seals_forgotten")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_seals")),
     )
     op.create_table(
         "audit_events",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(collation="C"), nullable=False),
         sa.Column("actor_kind", sa.Text(), nullable=False),
         sa.Column("actor_id", sa.Uuid(), nullable=True),
         sa.Column("real_actor_id", sa.Uuid(), nullable=True),
@@ -81,10 +83,10 @@ def upgrade() -> None:
     op.create_index("uq_audit_events_place", "audit_events", ["seal", "place"], unique=True)
     op.create_index("ix_audit_events_actor", "audit_events", ["actor_id", "id"])
     op.create_index("ix_audit_events_real_actor", "audit_events", ["real_actor_id", "id"])
-    op.create_index("ix_audit_events_target", "audit_events", ["target_kind", "target_id", "id"])
-    op.create_index(
-        "ix_audit_events_action", "audit_events", ["action", "id"], postgresql_ops={"action": "text_pattern_ops"}
-    )
+    op.create_index("ix_audit_events_target", "audit_events", ["target_id", "id"])
+    op.create_index("ix_audit_events_request", "audit_events", ["request_id"])
+    op.create_index("ix_audit_events_at", "audit_events", ["at"])
+    op.create_index("ix_audit_events_action", "audit_events", ["action", "id"])
     op.execute(_GUARD)
     op.execute(
         "CREATE TRIGGER audit_events_guard BEFORE UPDATE OR DELETE ON audit_events"
@@ -97,7 +99,7 @@ def upgrade() -> None:
         system = "current_setting('feature.scope', true) = 'system'"
         op.execute(f"CREATE POLICY {table}_scope ON {table} USING ({system}) WITH CHECK ({system})")
     op.execute("GRANT SELECT, INSERT, DELETE, UPDATE (seal, place) ON audit_events TO feature_app")
-    op.execute("GRANT SELECT, INSERT, UPDATE (forgotten_at) ON audit_seals TO feature_app")
+    op.execute("GRANT SELECT, INSERT, UPDATE (forgotten_at, forgotten_mac) ON audit_seals TO feature_app")
 
 
 def downgrade() -> None:

@@ -1,6 +1,6 @@
 """What operators do to users: each act in one transaction with its line in the audit log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,14 @@ from backend.admin.operator import Operator, ensure_not_last
 from backend.auth.errors import EmailTaken
 from backend.auth.service import operators
 from backend.auth.service.addresses import normal
+from backend.auth.service.links import expire_links
 from backend.auth.service.operators import SUPERADMIN
+from backend.auth.service.own_security import tell
+from backend.auth.service.profile import change_profile
 from backend.auth.service.registration_service import RegistrationService
 from backend.auth.service.second_factor import SecondFactor
 from backend.auth.service.sessions import end_sessions
+from backend.auth.service.versions import note_user_change
 from backend.catalog.service import Catalogs
 from backend.db.audit import Target, record
 from backend.db.models import User
@@ -34,22 +38,42 @@ class Acts:
     operator: Operator
     now: datetime
 
-    async def edit(self, user_id: UUID, changes: Mapping[str, Any]) -> User:
-        """Changes address or name. Raises UserUnknown, TargetProtected, AddressRefused, EmailTaken."""
+    async def find(self, user_id: UUID) -> User:
+        """The user, held. Raises UserUnknown, TargetProtected."""
+        return await self._target(user_id)
+
+    async def rename(self, user_id: UUID, name: str | None) -> User:
+        """Changes the name; None takes it away. Raises UserUnknown, TargetProtected, InvalidInput."""
         user = await self._target(user_id)
-        wanted = dict(changes)
-        if "email" in wanted:
-            wanted["email"] = normal(wanted["email"])
-        before = {name: getattr(user, name) for name in wanted}
-        if before == wanted:
+        before = user.name
+        await change_profile(self.session, user_id=user.id, changes={"name": name})
+        if user.name != before:
+            self._record("user.edit", user, before={"name": before}, after={"name": user.name})
+        return user
+
+    async def change_address(self, user_id: UUID, email: str, registration: RegistrationService) -> User:
+        """Gives a user another address, which they confirm before they sign in again.
+
+        Whoever reads the old mailbox keeps nothing: links that were sent there stop working, sessions end; and it is
+        told. Raises UserUnknown, TargetProtected, StateConflict, AddressRefused, EmailTaken.
+        """
+        user = await self._target(user_id, oneself=False)
+        before, after = user.email, normal(email)
+        if before == after:
             return user
-        for name, value in wanted.items():
-            setattr(user, name, value)
+        if user.status not in ("active", "unverified"):
+            raise StateConflict(f"This user is {user.status}: unlock them first.")
+        user.email, user.status, user.email_verified_at = after, "unverified", None
         try:
             await self.session.flush()
         except IntegrityError as error:
-            raise EmailTaken(f"{wanted['email']} belongs to another user.") from error
-        self._record("user.edit", user, before=before, after=wanted)
+            raise EmailTaken(f"{after} belongs to another user.") from error
+        await expire_links(self.session, user_id=user.id, now=self.now)
+        await end_sessions(self.session, user_id=user.id, now=self.now, reason="the address was changed")
+        await note_user_change(self.session, user.id)
+        await registration.send_again(self.session, user=user, now=self.now)
+        await tell(self.session, before, "Your address was changed", f"An operator has made {after} your address.")
+        self._record("user.change_address", user, before={"email": before}, after={"email": after})
         return user
 
     async def lock(self, user_id: UUID, reason: str) -> User:
@@ -62,7 +86,8 @@ class Acts:
 
     async def delete(self, user_id: UUID, catalogs: Catalogs) -> None:
         """Ends a user and their subscription; their address is free. Raises UserUnknown, TargetProtected."""
-        user = await self._target(user_id, ends_power=True)
+        user = await self._target(user_id, oneself=False, ends_power=True)
+        await note_user_change(self.session, user.id)  # and holds all their accounts, in the order of ids
         before = {"email": user.email, "status": user.status}
         await end_subscription(self.session, account_id=user.personal_account_id, catalogs=catalogs, now=self.now)
         await operators.delete_user(self.session, user=user, now=self.now)
@@ -80,8 +105,10 @@ class Acts:
 
     async def reset_second_factor(self, user_id: UUID, factor: SecondFactor) -> None:
         """Turns two-factor sign-in off. Raises UserUnknown, TargetProtected, SecondFactorMissing."""
-        user = await self._target(user_id)
+        user = await self._target(user_id, oneself=False)
         await factor.remove(self.session, user_id=user.id)
+        sentence = "An operator has turned it off: sign in, and set it up again."
+        await tell(self.session, user.email, "Two-factor sign-in is off", sentence)
         self._record("user.reset_2fa", user, before={"mfa_enabled": True}, after={"mfa_enabled": False})
 
     async def resend_verification(self, user_id: UUID, registration: RegistrationService) -> None:
@@ -108,7 +135,7 @@ class Acts:
 
     async def upgrade_plan(self, user_id: UUID, plan: str, days: int, catalogs: Catalogs) -> Assignment:
         """Puts a user's account on a plan, without a charge. Raises UserUnknown, PlanUnknown, InvalidInput."""
-        user = await self._target(user_id)
+        user = await self._target(user_id, oneself=SUPERADMIN in self.operator.roles)
         before = await get_user_plan(self.session, user.id, now=self.now)
         made = await assign_plan(
             self.session,
@@ -124,7 +151,7 @@ class Acts:
         return made
 
     async def _set_locked(self, user_id: UUID, *, locked: bool, reason: str | None) -> User:
-        user = await self._target(user_id, ends_power=locked)
+        user = await self._target(user_id, oneself=False, ends_power=locked)
         before = user.status
         if not await operators.set_locked(self.session, user_id=user.id, locked=locked, now=self.now):
             raise StateConflict(f"This user is {before}: nothing was changed.")
@@ -133,9 +160,9 @@ class Acts:
         self._record(action, user, reason=reason, before={"status": before}, after={"status": user.status})
         return user
 
-    async def _target(self, user_id: UUID, *, ends_power: bool = False) -> User:
+    async def _target(self, user_id: UUID, *, oneself: bool = True, ends_power: bool = False) -> User:
         user = await users.lock(self.session, user_id)
-        await self.operator.ensure_may_change(self.session, user, ends_power=ends_power)
+        await self.operator.ensure_may_change(self.session, user, oneself=oneself, ends_power=ends_power)
         return user
 
     def _record(self, action: str, user: User, **details: Any) -> None:

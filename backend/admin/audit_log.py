@@ -86,9 +86,7 @@ async def export(database: Database, wanted: AuditFilter) -> AsyncIterator[bytes
 def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     which: list[ColumnElement[bool]] = []
     if wanted.action is not None:
-        begins = wanted.action.endswith(".")
-        of_all = AuditEvent.action.startswith(wanted.action, autoescape=True)
-        which.append(of_all if begins else AuditEvent.action == wanted.action)
+        which += _named(wanted.action)
     if wanted.actor is not None:
         which.append(or_(AuditEvent.actor_id == wanted.actor, AuditEvent.real_actor_id == wanted.actor))
     for column, value in ((AuditEvent.target_id, wanted.target_id), (AuditEvent.request_id, wanted.request_id)):
@@ -104,3 +102,10 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
 def _cell(event: AuditEvent, name: str) -> str:
     value = getattr(event, name)
     return spreadsheet.cell(str(value) if isinstance(value, UUID) else value)
+
+
+def _named(action: str) -> list[ColumnElement[bool]]:
+    """The column is in the order of its bytes, so what begins with `user.` lies between it and `user/`."""
+    if not action.endswith("."):
+        return [AuditEvent.action == action]
+    return [AuditEvent.action >= action, AuditEvent.action < f"{action[:-1]}/"]

@@ -31,17 +31,23 @@ class Operator:
     roles: frozenset[str]
     actor: Actor
 
-    async def ensure_may_change(self, session: SystemSession, user: User, *, ends_power: bool = False) -> None:
-        """Raises TargetProtected: for an operator whom only a superadmin may change, for oneself and the last
-        superadmin where `ends_power` keeps the user from acting any more."""
+    def ensure(self, permission: Permission) -> None:
+        """Raises NoOperator."""
+        if not allowed(self.roles, permission):
+            mine = ", ".join(sorted(self.roles))
+            raise NoOperator(f"Your role ({mine}) has no permission {permission}.", permission=permission)
+
+    async def ensure_may_change(
+        self, session: SystemSession, user: User, *, oneself: bool = True, ends_power: bool = False
+    ) -> None:
+        """Raises TargetProtected: for an operator whom only a superadmin may change; for oneself where that is not
+        among what one may do to `oneself`; for the last superadmin where `ends_power` keeps them from acting."""
         theirs = await roles_of(session, user_id=user.id)
         if theirs and user.id != self.user_id and SUPERADMIN not in self.roles:
             raise TargetProtected("This user is an operator: only a superadmin changes operators.")
-        if not ends_power:
-            return
-        if user.id == self.user_id:
-            raise TargetProtected("This is yourself: ask another superadmin.")
-        if SUPERADMIN in theirs:
+        if user.id == self.user_id and not oneself:
+            raise TargetProtected("This is yourself: use your own settings, or ask another operator.")
+        if ends_power and SUPERADMIN in theirs:
             await ensure_not_last(session, user.id)
 
 
@@ -59,10 +65,9 @@ def operator_of(principal: Principal, permission: Permission, *, address: str, r
     """
     if principal.kind != "user" or principal.user_id is None or not principal.roles:
         raise NoOperator("This is for operators of the platform who are signed in.")
-    if not allowed(principal.roles, permission):
-        mine = ", ".join(sorted(principal.roles))
-        raise NoOperator(f"Your role ({mine}) has no permission {permission}.", permission=permission)
+    actor = Actor("user", user_id=principal.user_id, address=address, request_id=request_id)
+    operator = Operator(principal.user_id, principal.roles, actor)
+    operator.ensure(permission)
     if SUPERADMIN not in principal.roles and not principal.has_second_factor:
         raise SecondFactorNeeded("Operators need two-factor sign-in: turn it on under Settings, Security.")
-    actor = Actor("user", user_id=principal.user_id, address=address, request_id=request_id)
-    return Operator(principal.user_id, principal.roles, actor)
+    return operator

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from backend.admin import users
 from backend.admin.operator import Operator
+from backend.auth.service.operators import SUPERADMIN
 from backend.catalog.service import Catalogs
 from backend.db.audit import Target, record
 from backend.db.models import User
@@ -79,5 +80,5 @@ class Giving:
 
     async def _target(self, user_id: UUID) -> User:
         user = await users.lock(self.session, user_id)
-        await self.operator.ensure_may_change(self.session, user)
+        await self.operator.ensure_may_change(self.session, user, oneself=SUPERADMIN in self.operator.roles)
         return user

@@ -7,28 +7,27 @@ Permission = Literal[
     "stats.read",
     "users.read",
     "users.edit",
+    "users.address",
     "users.lock",
     "users.delete",
     "users.roles",
     "users.sessions",
     "users.second_factor",
-    "users.impersonate",
     "plans.assign",
     "overrides.write",
-    "decisions.read",
     "audit.read",
 ]
 OperatorRole = Literal["superadmin", "admin", "support", "billing", "read_only"]
 
-_LOOKS: frozenset[Permission] = frozenset({"stats.read", "users.read", "decisions.read"})
+_LOOKS: frozenset[Permission] = frozenset({"stats.read", "users.read"})
 _ALL: frozenset[Permission] = frozenset(get_args(Permission))
 
-# Roles are given by superadmins alone: who could give them could give themselves everything.
+# Roles are given by superadmins alone: who could give them could give themselves everything. Who can change an address
+# can sign in as anybody, so support cannot.
 PERMISSIONS: Mapping[OperatorRole, frozenset[Permission]] = {
     "superadmin": _ALL,
     "admin": _ALL - {"users.roles"},
-    "support": _LOOKS
-    | {"users.edit", "users.lock", "users.sessions", "users.second_factor", "users.impersonate", "overrides.write"},
+    "support": _LOOKS | {"users.edit", "users.lock", "users.sessions", "users.second_factor", "overrides.write"},
     "billing": _LOOKS | {"plans.assign", "overrides.write"},
     "read_only": _LOOKS | {"audit.read"},
 }

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text
 
 from backend.db.audit import SYSTEM, Target, record
 from backend.db.models import AuditEvent, AuditSeal
@@ -22,7 +22,7 @@ from backend.security.errors import SecretUnreadable
 
 MOST = 500
 UNSEALED_FOR = timedelta(minutes=1)
-_ABOUT = "audit seals"
+_ABOUT, _FORGETTING = "audit seals", "forgotten audit seals"
 _NOTHING = bytes(32)
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('audit seals', 0))")
 
@@ -70,19 +70,15 @@ async def seal(database: Database, encryption: Encryption, *, now: datetime, mos
             return 0
         last = await session.scalar(select(AuditSeal).order_by(AuditSeal.number.desc()).limit(1))
         number, before = (last.number + 1, last.mac) if last else (1, _NOTHING)
-        digest = _digest(events)
-        key_name, mac = encryption.mac(_linked(number, before, len(events), digest), about=_ABOUT)
-        session.add(
-            AuditSeal(
-                number=number,
-                sealed_at=now,
-                events=len(events),
-                last_at=max(event.at for event in events),
-                digest=digest,
-                key_name=key_name,
-                mac=mac,
-            )
+        link = AuditSeal(
+            number=number,
+            sealed_at=now,
+            events=len(events),
+            last_at=max(event.at for event in events),
+            digest=_digest(events),
         )
+        link.key_name, link.mac = encryption.mac(_linked(link, before), about=_ABOUT)
+        session.add(link)
         await session.flush()
         for place, event in enumerate(events):
             event.seal, event.place = number, place
@@ -100,14 +96,17 @@ async def verify(session: ReadSession, encryption: Encryption, *, now: datetime,
             faults.append(f"seals {number} to {link.number - 1} are missing")
             number, before = link.number, b""
         faults += [f"seal {number}: {fault}" for fault in _faults_of(link, before, encryption)]
+        found = await _events_of(session, number)
+        if len(found) != link.events:
+            await session.refresh(link)  # they may have been let go of meanwhile
         if link.forgotten_at is None:
-            found = await _events_of(session, number)
             if len(found) != link.events:
                 faults.append(f"seal {number}: it is over {link.events} events, {len(found)} are there")
             elif _digest(found) != link.digest:
                 faults.append(f"seal {number}: an event was changed; {_where(found)}")
             events += len(found)
         else:
+            faults += [f"seal {number}: {fault}" for fault in _faults_of_forgetting(link, encryption)]
             forgotten += link.events
         before = link.mac
         if missing is not None and missing == Head(link.number, link.mac.hex()):
@@ -124,15 +123,22 @@ async def verify(session: ReadSession, encryption: Encryption, *, now: datetime,
     return Verdict(head, number, events, forgotten, unsealed, faults)
 
 
-async def forget(database: Database, *, before: datetime, now: datetime) -> int:
-    """Lets go of sealed events that are all older than `before`; their seals stay. Returns how many events went."""
+async def forget(database: Database, encryption: Encryption, *, before: datetime, now: datetime) -> int:
+    """Lets go of sealed events that are all older than `before`; their seals stay. Returns how many events went.
+
+    Raises SecretUnreadable where the key of a seal is gone: its events stay.
+    """
     async with database.system() as session:
         await session.execute(_LOCK)
-        old = select(AuditSeal.number).where(AuditSeal.last_at < before, AuditSeal.forgotten_at.is_(None))
-        numbers = (await session.scalars(old.order_by(AuditSeal.number).limit(MOST))).all()
-        if not numbers:
+        old = select(AuditSeal).where(AuditSeal.last_at < before, AuditSeal.forgotten_at.is_(None))
+        links = (await session.scalars(old.order_by(AuditSeal.number).limit(MOST))).all()
+        if not links:
             return 0
-        await session.execute(update(AuditSeal).where(AuditSeal.number.in_(numbers)).values(forgotten_at=now))
+        for link in links:
+            link.forgotten_at = now
+            _, link.forgotten_mac = encryption.mac(_let_go(link, now), about=_FORGETTING, key_name=link.key_name)
+        await session.flush()
+        numbers = [link.number for link in links]
         gone = await session.scalars(delete(AuditEvent).where(AuditEvent.seal.in_(numbers)).returning(AuditEvent.id))
         count = len(gone.all())
         _note_forgotten(session, numbers, count, now)
@@ -150,12 +156,19 @@ def _faults_of(link: AuditSeal, before: bytes, encryption: Encryption) -> list[s
     if not before:  # the link before is missing, and said to be
         return []
     try:
-        _, mac = encryption.mac(
-            _linked(link.number, before, link.events, link.digest), about=_ABOUT, key_name=link.key_name
-        )
+        _, mac = encryption.mac(_linked(link, before), about=_ABOUT, key_name=link.key_name)
     except SecretUnreadable as error:
         return [f"it cannot be looked at: {error}"]
     return [] if mac == link.mac else ["it was not made by this installation's key over the seal before"]
+
+
+def _faults_of_forgetting(link: AuditSeal, encryption: Encryption) -> list[str]:
+    assert link.forgotten_at is not None
+    try:
+        _, mac = encryption.mac(_let_go(link, link.forgotten_at), about=_FORGETTING, key_name=link.key_name)
+    except SecretUnreadable:
+        return []  # said of the seal itself
+    return [] if mac == link.forgotten_mac else ["its events are gone, and not by the rule of how long they are kept"]
 
 
 async def _events_of(session: ReadSession, number: int) -> Sequence[AuditEvent]:
@@ -167,8 +180,17 @@ def _where(events: Sequence[AuditEvent]) -> str:
     return f"its events are {events[0].id} to {events[-1].id}"
 
 
-def _linked(number: int, before: bytes, events: int, digest: bytes) -> bytes:
-    return number.to_bytes(8, "big") + before + events.to_bytes(8, "big") + digest
+def _linked(link: AuditSeal, before: bytes) -> bytes:
+    counted = link.number.to_bytes(8, "big") + link.events.to_bytes(8, "big")
+    return counted + before + link.digest + _moment(link.last_at)
+
+
+def _let_go(link: AuditSeal, at: datetime) -> bytes:
+    return link.number.to_bytes(8, "big") + link.digest + _moment(at)
+
+
+def _moment(at: datetime) -> bytes:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").encode()
 
 
 def _digest(events: Sequence[AuditEvent]) -> bytes:
@@ -184,7 +206,7 @@ def _canonical(event: AuditEvent) -> bytes:
     """What an event says, the same for equal content whatever the order of fields that PostgreSQL keeps."""
     fields = (
         event.id.hex,
-        event.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        _moment(event.at).decode(),
         event.action,
         event.actor_kind,
         event.actor_id.hex if event.actor_id else None,

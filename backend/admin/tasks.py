@@ -6,6 +6,7 @@ from procrastinate import Blueprint, JobContext
 
 from backend.admin.sealing import forget
 from backend.jobs.work import RETRY, work_of
+from backend.security.encryption import Encryption
 
 blueprint = Blueprint()
 
@@ -15,6 +16,7 @@ blueprint = Blueprint()
 async def forget_audit(context: JobContext, timestamp: int) -> None:
     """Lets go of sealed events that were kept long enough; their seals stay, so that the chain can be followed."""
     work = work_of(context)
-    now = work.clock.now()
-    while await forget(work.database, before=now - timedelta(days=work.settings.audit_kept_days), now=now):
+    now, encryption = work.clock.now(), Encryption.from_settings(work.settings)
+    before = now - timedelta(days=work.settings.audit_kept_days)
+    while await forget(work.database, encryption, before=before, now=now):
         pass

@@ -1,5 +1,6 @@
 """Users as operators see them: lists, search, one user whole."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from sqlalchemy.sql import ColumnElement
 from backend.admin import pages
 from backend.auth.errors import UserUnknown
 from backend.core.ids import AccountId, UserId
-from backend.db.models import ApiKey, SubscriptionPlan, User, UserRole, UserSubscription
+from backend.db.models import SubscriptionPlan, User, UserRole, UserSubscription
 from backend.db.session import ReadSession, SystemSession
 
 MOST_COUNTED = 10_000
@@ -20,7 +21,7 @@ MOST_COUNTED_SEARCHING = 1_000  # each is looked at, not only counted
 _FEW = 5_000
 # Written out: PostgreSQL uses the index of live subscriptions for what it can read, not for parameters.
 _LIVE = literal_column("user_subscriptions.status IN ('trial', 'active', 'past_due')", Boolean)
-_SHORTEST_PART = 3  # of a word; an index of trigrams finds nothing shorter
+_PART = re.compile(r"\w{3}")  # of a word; an index of trigrams finds nothing shorter
 
 Sort = Literal["-created_at", "created_at", "email", "-last_login_at"]
 _ORDERS: Mapping[Sort, tuple[Any, ...]] = {
@@ -33,7 +34,8 @@ _ORDERS: Mapping[Sort, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which users. `q` is part of an address or name (from three letters on; shorter, their beginning), or an id.
+    """Which users. `q` is part of an address or name (with three letters or digits in a row; else their
+    beginning), or an id.
 
     Deleted users are listed where `status` asks for them, or an id names one.
     """
@@ -106,12 +108,6 @@ async def lock(session: SystemSession, user_id: UUID) -> User:
     return user
 
 
-async def keys_of(session: ReadSession, *, account_id: AccountId) -> Sequence[ApiKey]:
-    """The keys of an account, the newest first."""
-    found = await session.scalars(select(ApiKey).where(ApiKey.account_id == account_id).order_by(ApiKey.id.desc()))
-    return found.all()
-
-
 async def row_of(session: ReadSession, user: User, *, default_plan: str) -> UserRow:
     """One user as lists show them."""
     row = (await session.execute(_rows(default_plan).where(User.id == user.id))).one()
@@ -158,7 +154,7 @@ def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
 
 def _like(q: str) -> ColumnElement[bool]:
     text = q.strip().lower()
-    within = "%" if len(text) >= _SHORTEST_PART else ""
+    within = "%" if _PART.search(text) else ""
     pattern = f"{within}{_escaped(text)}%"
     return or_(User.email.like(pattern), func.lower(User.name).like(pattern))
 

@@ -56,6 +56,7 @@ def _show(found: Verdict, *, json: bool) -> None:
         return
     for fault in found.faults:
         data(fault)
-    say(f"{found.events} events under {found.seals} seals; {found.unsealed} are not sealed yet.")
+    kept = f"{found.events} events under {found.seals} seals; {found.forgotten} were let go of by rule"
+    say(f"{kept}; {found.unsealed} are not sealed yet.")
     if head:
         data(head)

@@ -75,9 +75,10 @@ TAMPERINGS: Sequence[tuple[str, ...]] = (
     ("DELETE FROM audit_events WHERE seal = 2", "DELETE FROM audit_seals WHERE number = 2"),
     ("DELETE FROM audit_events WHERE seal = 1", "DELETE FROM audit_seals WHERE number = 1"),
     (
-        "UPDATE audit_seals SET forgotten_at = now(), events = 3 WHERE number = 2",
+        "UPDATE audit_seals SET forgotten_at = now(), forgotten_mac = mac WHERE number = 2",
         "DELETE FROM audit_events WHERE seal = 2",
     ),
+    ("UPDATE audit_seals SET last_at = last_at - interval '9 years' WHERE number = 2",),
     # Made to fit, as far as one can without the key.
     (
         f"UPDATE audit_events SET reason = 'another' WHERE id = {_SECOND}",
@@ -115,11 +116,22 @@ async def test_another_installations_key_does_not_fit_and_a_missing_one_is_named
 async def test_seals_outlive_what_they_are_over(database: Database) -> None:
     await sealed(database)
     noted = (await verdict(database)).head
-    assert await forget(database, before=NOW, now=NOW) == 0
-    assert await forget(database, before=NOW + MINUTE, now=NOW + MINUTE) == 6
+    assert await forget(database, ENCRYPTION, before=NOW, now=NOW) == 0
+    assert await forget(database, ENCRYPTION, before=NOW + MINUTE, now=NOW + MINUTE) == 6
     assert await seal(database, ENCRYPTION, now=NOW) == 1  # that they were let go of
     found = await verdict(database, noted=noted)
     assert (found.seals, found.events, found.forgotten, found.faults) == (4, 1, 6, [])
+
+
+async def test_what_is_let_go_of_without_the_key_is_found(database: Database) -> None:
+    """By the application's own role, whose trigger lets it pass."""
+    await sealed(database)
+    async with database.system() as session:
+        await session.execute(text("UPDATE audit_seals SET forgotten_at = now(), forgotten_mac = mac WHERE number = 2"))
+        await session.execute(text("DELETE FROM audit_events WHERE seal = 2"))
+    assert (await verdict(database)).faults == [
+        "seal 2: its events are gone, and not by the rule of how long they are kept"
+    ]
 
 
 async def test_what_waits_for_long_is_told(database: Database) -> None:

@@ -37,3 +37,10 @@ async def until_somebody_waits(database: Database) -> None:
                 return
         await asyncio.sleep(0.02)
     raise AssertionError("nobody waits")
+
+
+async def turns_true(look: Callable[[], Awaitable[bool]], *, seconds: float) -> None:
+    """Until it is so; AssertionError when it is not within the time."""
+    async with asyncio.timeout(seconds):
+        while not await look():  # noqa: ASYNC110 - what is looked at sets no event
+            await asyncio.sleep(0.05)

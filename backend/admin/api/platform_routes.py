@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from backend.admin import audit_log
 from backend.admin.api.deps import Page, PageSize, Sought, may
@@ -16,6 +15,7 @@ from backend.admin.operator import Operator
 from backend.admin.statistics import Counting
 from backend.auth.api.deps import CurrentDatabase, Now
 from backend.auth.errors import Unauthenticated
+from backend.core.moment import Moment
 from backend.core.problem import StrictRoute, problem_responses
 from backend.subscription.api.deps import CurrentCatalogs
 
@@ -30,8 +30,8 @@ def _filter(
     actor: UUID | None = None,
     target_id: Sought = None,
     request_id: Sought = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
 ) -> AuditFilter:
     return AuditFilter(action, actor, target_id, request_id, since, until)
 

@@ -11,7 +11,7 @@ from backend.admin.permissions import OperatorRole
 from backend.auth.api.schemas import Email
 from backend.subscription.schemas import SubscriptionPlanSchema, UsageResponse, UserSubscriptionSchema
 
-Reason = Annotated[str, Field(min_length=1, max_length=500)]
+Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 Status = Literal["unverified", "active", "suspended", "deleted"]
 
 
@@ -27,7 +27,7 @@ class EditBody(_Body):
     """What an operator may change of a user. What is left out stays."""
 
     email: Email | None = None
-    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
     @field_validator("email")
     @classmethod
@@ -93,7 +93,7 @@ class UserSessionAnswer(_Answer):
 
 
 class UserKeyAnswer(_Answer):
-    """One key of the user's personal account; `prefix` is its beginning."""
+    """One key of the user's personal account that is not revoked; `prefix` is its beginning."""
 
     id: UUID
     name: str
@@ -101,7 +101,7 @@ class UserKeyAnswer(_Answer):
     scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
-    revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 class UserAnswer(UserRowAnswer):

@@ -31,6 +31,7 @@ from backend.admin.users import Sort, UserFilter
 from backend.auth.api.deps import CurrentDatabase, Now, SystemWrite
 from backend.auth.api.schemas import Message
 from backend.auth.errors import EmailTaken, SecondFactorMissing, Unauthenticated, UserUnknown
+from backend.auth.service.keys_service import MOST_KEYS, list_keys
 from backend.auth.service.sessions import live_sessions
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.models import User
@@ -98,8 +99,9 @@ async def _whole(session: ReadSession, user: User, catalogs: CurrentCatalogs, no
     default = (await catalogs.current(session)).default.name
     row = await users.row_of(session, user, default_plan=default)
     entitlements = await entitlements_of(session, user.id, now=now) if user.deleted_at is None else None
+    present = {"plan": entitlements.terms.name} if entitlements else {}  # a row may wait for its end to be written
     return UserAnswer(
-        **UserRowAnswer.model_validate(row).model_dump(),
+        **{**UserRowAnswer.model_validate(row).model_dump(), **present},
         email_verified_at=user.email_verified_at,
         deleted_at=user.deleted_at,
         subscription=subscription_schema(entitlements) if entitlements else None,
@@ -109,19 +111,33 @@ async def _whole(session: ReadSession, user: User, catalogs: CurrentCatalogs, no
             UserSessionAnswer.model_validate(one) for one in await live_sessions(session, user_id=user.id, now=now)
         ],
         keys=[
-            UserKeyAnswer.model_validate(one)
-            for one in await users.keys_of(session, account_id=user.personal_account_id)
+            UserKeyAnswer.model_validate(one.row)
+            for one in await list_keys(session, account_id=user.personal_account_id, most=MOST_KEYS, now=now)
         ],
     )
 
 
-@router.patch("/{user_id}", responses=problem_responses(*_CHANGES, EmailTaken, body=True))
+@router.patch("/{user_id}", responses=problem_responses(*_CHANGES, StateConflict, EmailTaken, body=True))
 async def edit_user(
-    user_id: UUID, body: EditBody, operator: Annotated[Operator, may("users.edit")], session: SystemWrite, now: Now
+    user_id: UUID,
+    body: EditBody,
+    request: Request,
+    operator: Annotated[Operator, may("users.edit")],
+    session: SystemWrite,
+    now: Now,
 ) -> Message:
-    """Changes the address or the name of a user."""
-    changes = body.model_dump(exclude_unset=True)
-    user = await Acts(session, operator, now).edit(user_id, changes)
+    """Changes the name of a user, or their address, which they confirm before they sign in again.
+
+    The old address is told, and nothing that was sent there works any more.
+    """
+    acts = Acts(session, operator, now)
+    user = await acts.find(user_id)
+    if "email" in body.model_fields_set:
+        operator.ensure("users.address")
+        assert body.email is not None  # null is refused
+        user = await acts.change_address(user_id, body.email, request.app.state.registration)
+    if "name" in body.model_fields_set:
+        user = await acts.rename(user_id, body.name)
     return Message(message=f"{user.email} is up to date.")
 
 
@@ -205,8 +221,8 @@ async def clear_rate_limits(
     """Fills the rate limits of a user's account and its keys, and forgets failed sign-ins."""
     async with database.system() as session:
         user = await Acts(session, operator, now).clear_sign_in_limits(user_id)
-        keys = await users.keys_of(session, account_id=user.personal_account_id)
-    subjects = [account_subject(user.personal_account_id), *(key_subject(key.id) for key in keys)]
+        keys = await list_keys(session, account_id=user.personal_account_id, most=MOST_KEYS, now=now)
+    subjects = [account_subject(user.personal_account_id), *(key_subject(key.row.id) for key in keys)]
     return ClearedAnswer(cleared_count=sum([await request.app.state.rates.clear(subject) for subject in subjects]))
 
 

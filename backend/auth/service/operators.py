@@ -12,12 +12,14 @@ from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import account_subjects
 from backend.auth.service.host_accounts import mark_deleted
 from backend.auth.service.keys_service import CreatedKey, create_key
+from backend.auth.service.links import expire_links
 from backend.auth.service.registration_service import create_user
 from backend.auth.service.second_factor import forget_attempts
 from backend.auth.service.sessions import end_sessions
 from backend.auth.service.versions import note_user_change
 from backend.core.ids import UserId, uuid7
-from backend.db.models import Account, AccountMember, ApiKey, SignInLink, User, UserRole
+from backend.db.audit import SYSTEM, Target, record
+from backend.db.models import Account, AccountMember, ApiKey, RecoveryCode, SignInLink, TotpSecret, User, UserRole
 from backend.db.session import Database, ReadSession, SystemSession
 from backend.security.tokens import digest, new_token
 
@@ -76,7 +78,11 @@ async def delete_user(session: SystemSession, *, user: User, now: datetime) -> N
     """
     await end_sessions(session, user_id=user.id, now=now, reason="the user was deleted")
     await note_user_change(session, user.id)
-    user.status, user.deleted_at = "deleted", now
+    user.status, user.deleted_at, user.password_hash, user.mfa_enabled = "deleted", now, None, False
+    for secret in (TotpSecret, RecoveryCode):
+        await session.execute(delete(secret).where(secret.user_id == user.id))
+    await forget_failures(session, user=user)
+    await expire_links(session, user_id=user.id, now=now)
     await session.execute(delete(UserRole).where(UserRole.user_id == user.id))
     own = await session.get(Account, user.personal_account_id, with_for_update={"key_share": True})
     assert own is not None  # a foreign key
@@ -147,9 +153,11 @@ async def mint_run_key(database: Database, *, now: datetime) -> CreatedKey | Non
             .where(ApiKey.account_id == admin.personal_account_id, ApiKey.name == RUN_KEY, ApiKey.revoked_at.is_(None))
             .values(revoked_at=now)
         )
-        return await create_key(
+        made = await create_key(
             session, name=RUN_KEY, account_id=admin.personal_account_id, user_id=admin.id, scopes=(), now=now
         )
+        record(session, SYSTEM, "key.create", Target("key", made.id), now=now, after={"name": RUN_KEY})
+        return made
 
 
 async def _superadmins(session: SystemSession) -> Sequence[User]:
@@ -168,4 +176,6 @@ async def _make_first_admin(session: SystemSession, *, now: datetime) -> UserId 
     user_id = await create_user(session, email=FIRST_ADMIN, password_hash=None, now=now, status="active")
     if user_id is not None:
         await grant_role(session, user_id=user_id, role=SUPERADMIN)
+        after = {"email": FIRST_ADMIN, "roles": [SUPERADMIN]}
+        record(session, SYSTEM, "user.create", Target("user", user_id), now=now, after=after)
     return user_id

@@ -87,7 +87,7 @@ class OwnSecurity:
                 session, user_id=user_id, challenge_id=challenge_id, otp=otp, now=now
             )
             user = await session.get_one(User, user_id)
-            await _tell(session, user.email, "Two-factor sign-in is on", "From now on, signing in needs a code, too.")
+            await tell(session, user.email, "Two-factor sign-in is on", "From now on, signing in needs a code, too.")
             return codes
 
     async def end_second_factor(
@@ -117,7 +117,7 @@ class OwnSecurity:
             await self._second_factor.remove(session, user_id=user_id)
             await attempts.clear(session, _proofs(user_id).subject)
             user = await session.get_one(User, user_id)
-            await _tell(session, user.email, "Two-factor sign-in is off", "From now on, the password alone is enough.")
+            await tell(session, user.email, "Two-factor sign-in is off", "From now on, the password alone is enough.")
 
     async def renew_recovery_codes(
         self, *, user_id: UserId, password: str | None, otp: str | None, now: datetime
@@ -136,7 +136,7 @@ class OwnSecurity:
             codes = await self._second_factor.renew_codes(session, user_id=user_id, otp=otp, now=now)
             await attempts.clear(session, _proofs(user_id).subject)
             user = await session.get_one(User, user_id)
-            await _tell(session, user.email, "You have new recovery codes", "The recovery codes of before are void.")
+            await tell(session, user.email, "You have new recovery codes", "The recovery codes of before are void.")
             return codes
 
     async def _ensure_recent(self, user_id: UserId, session_id: UUID, now: datetime) -> None:
@@ -198,7 +198,8 @@ async def tell_of_new_password(session: SystemSession, *, email: str, settings: 
     )
 
 
-async def _tell(session: SystemSession, email: str, subject: str, sentence: str) -> None:
+async def tell(session: SystemSession, email: str, subject: str, sentence: str) -> None:
+    """Mails somebody what has changed in how they sign in."""
     await mail.send(
         session, to=email, subject=subject, paragraphs=[sentence, "If it was not you, change your password now."]
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.db.base import Base
@@ -31,13 +31,15 @@ class AuditEvent(Base):
         Index("uq_audit_events_place", "seal", "place", unique=True),
         Index("ix_audit_events_actor", "actor_id", "id"),
         Index("ix_audit_events_real_actor", "real_actor_id", "id"),
-        Index("ix_audit_events_target", "target_kind", "target_id", "id"),
-        Index("ix_audit_events_action", "action", "id", postgresql_ops={"action": "text_pattern_ops"}),
+        Index("ix_audit_events_target", "target_id", "id"),
+        Index("ix_audit_events_request", "request_id"),
+        Index("ix_audit_events_at", "at"),
+        Index("ix_audit_events_action", "action", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    action: Mapped[str]
+    action: Mapped[str] = mapped_column(Text(collation="C"))
     actor_kind: Mapped[str]
     actor_id: Mapped[UUID | None]
     real_actor_id: Mapped[UUID | None]

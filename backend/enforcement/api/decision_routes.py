@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from backend.auth.api.deps import CurrentDatabase
 from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
+from backend.core.moment import Moment
 from backend.core.problem import StrictRoute, problem_responses
 from backend.enforcement import explain as explaining
 from backend.enforcement.api.deps import CurrentCallers
@@ -116,8 +117,8 @@ async def list_decisions(
     after: UUID | None = None,
     code: Code | None = None,
     meter: Name = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
     request_id: Name = None,
     account_id: Account = None,
 ) -> DenialsAnswer:

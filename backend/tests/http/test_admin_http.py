@@ -1,5 +1,6 @@
 """The back office over HTTP: who may do what to whom, and that each act is written down with its transaction."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ from backend.auth.service.operators import grant_role
 from backend.core.ids import UserId
 from backend.db.session import Database
 from backend.tests.factories.users import PASSWORD
-from backend.tests.http.calls import Headers, bearer, mails, signed_up
+from backend.tests.http.calls import Headers, bearer, link_token, mails, service_key, signed_up
+from backend.tests.turns import turns_true
 
 NOBODY = "01920000-0000-7000-8000-000000000001"
 _LAST = text("SELECT * FROM audit_events ORDER BY id DESC LIMIT 1")
@@ -51,6 +53,10 @@ async def last_act(database: Database) -> Mapping[str, Any]:
         return dict((await session.execute(_LAST)).one()._mapping)
 
 
+async def is_refused(client: httpx.AsyncClient, headers: Headers) -> bool:
+    return (await client.get("/v1/ping", headers=headers)).status_code == 401
+
+
 async def acts(database: Database) -> int:
     async with database.read() as session:
         return await session.scalar(_COUNT) or 0
@@ -68,10 +74,16 @@ OPERATIONS: tuple[tuple[str, str, Permission, dict[str, Any] | None, str | None]
     ("POST", "users/{id}/unlock", "users.lock", None, "user.unlock"),
     ("POST", "users/{id}/roles", "users.roles", {"roles": []}, "user.roles"),
     ("POST", "users/{id}/revoke-sessions", "users.sessions", None, "user.revoke_sessions"),
+    ("POST", "users/{id}/reset-2fa", "users.second_factor", None, "user.reset_2fa"),
+    ("POST", "users/{id}/resend-verification", "users.edit", None, "user.resend_verification"),
     ("POST", "users/{id}/clear-rate-limits", "users.edit", None, "user.clear_rate_limits"),
     ("POST", "users/{id}/upgrade-plan", "plans.assign", {"plan_name": "pro"}, "user.upgrade_plan"),
     ("DELETE", "users/{id}", "users.delete", None, "user.delete"),
 )
+
+
+# Of these the user of the test is in no state for; that they are done is another test's.
+NOT_IN_THIS_STATE = ("reset-2fa", "resend-verification")
 
 
 async def call(
@@ -98,7 +110,7 @@ async def test_each_role_may_what_the_table_says_and_each_write_is_in_the_log(
         elif not allowed(frozenset(roles), permission):
             assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing"), path
         else:
-            expected = 409 if path.endswith("unlock") and not allowed(frozenset(roles), "users.lock") else 200
+            expected = 409 if path.endswith(NOT_IN_THIS_STATE) else 200
             assert answer.status_code == expected, (path, answer.text)
         written = await acts(database) - before
         assert written == (1 if action and answer.status_code == 200 else 0), path
@@ -193,7 +205,8 @@ async def test_search_by_address_name_id_plan_and_role(client: httpx.AsyncClient
     assert await found(q="LOVE") == [ada.id]
     assert await found(q="ad") == [ada.id]
     assert await found(q="ünal") == [ben.id]
-    assert await found(q="50%") == [ben.id]
+    assert await found(q="50%@exa") == [ben.id]
+    assert await found(q="50%") == []
     assert await found(q="_") == await found(q="%") == []
     assert await found(q=ada.id) == [ada.id]
     assert await found(plan="pro") == [ada.id]
@@ -228,6 +241,8 @@ async def test_search_by_address_name_id_plan_and_role(client: httpx.AsyncClient
         ("PATCH", "users/{id}", {"name": "a\u0000b"}, 400),
         ("POST", "users/{id}/lock", {}, 422),
         ("POST", "users/{id}/lock", {"reason": ""}, 422),
+        ("POST", "users/{id}/lock", {"reason": " \t"}, 422),
+        ("PATCH", "users/{id}", {"name": "  "}, 422),
         ("POST", "users/{id}/lock", {"reason": "x" * 501}, 422),
         ("POST", "users/{id}/unlock", None, 409),
         ("POST", "users/{id}/roles", {"roles": ["god"]}, 422),
@@ -237,6 +252,7 @@ async def test_search_by_address_name_id_plan_and_role(client: httpx.AsyncClient
         ("POST", "users/{id}/upgrade-plan", {"plan_name": "pro", "duration_days": 0}, 422),
         ("POST", f"users/{NOBODY}/lock", {"reason": "x"}, 404),
         ("GET", "audit-logs?from=yesterday", None, 422),
+        ("GET", "audit-logs?from=1", None, 422),
         ("GET", "audit-logs?actor=me", None, 422),
         ("GET", "audit-logs?action=%00", None, 422),
     ],
@@ -322,3 +338,75 @@ async def test_the_log_is_filtered_and_its_csv_runs_nothing(client: httpx.AsyncC
     assert csv.splitlines()[0].startswith("id,at,action,")
     assert '"\'=HYPERLINK(""http://evil"")"' in csv
     assert len(csv.splitlines()) == 3
+
+
+async def test_who_reads_the_old_mailbox_keeps_nothing_when_an_address_is_changed(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    root, user = await somebody(client, database, "root", "superadmin"), await somebody(client, database, "user")
+    await client.post("/v1/auth/forgot-password", json={"email": user.email})
+    old_link = await link_token(client, user.email)
+    answer = await call(client, root.headers, "PATCH", "users/{id}", user.id, {"email": "New@Example.com"})
+    assert answer.status_code == 200
+    act = await last_act(database)
+    assert (act["action"], act["before"]) == ("user.change_address", {"email": user.email})
+    assert act["after"] == {"email": "new@example.com"}
+    assert (await mails(client, user.email))[0]["subject"] == "Your address was changed"
+    assert (await client.get("/v1/auth/me", headers=user.headers)).status_code == 401
+    reset = {"token": old_link, "new_password": PASSWORD}
+    assert (await client.post("/v1/auth/reset-password", json=reset)).json()["code"] == "link_invalid"
+    login = {"email": "new@example.com", "password": PASSWORD}
+    assert (await client.post("/v1/auth/login", json=login)).status_code == 401
+    token = await link_token(client, "new@example.com")
+    assert (await client.get("/v1/auth/verify-email", params={"token": token})).status_code == 200
+    assert (await client.post("/v1/auth/login", json=login)).status_code == 200
+
+
+async def test_support_gives_nobody_another_address(client: httpx.AsyncClient, database: Database) -> None:
+    support = await somebody(client, database, "support", "support")
+    user = await somebody(client, database, "user")
+    answer = await call(client, support.headers, "PATCH", "users/{id}", user.id, {"email": "mine@example.com"})
+    assert (answer.status_code, answer.json()["permission"]) == (403, "users.address")
+    assert await acts(database) == 0
+
+
+@pytest.mark.parametrize("role", ["superadmin", "admin", "billing", "support"])
+async def test_operators_do_not_help_themselves(client: httpx.AsyncClient, database: Database, role: str) -> None:
+    me = await somebody(client, database, "me", role)
+    override = {"meter": "jobs", "kind": "add", "amount": 1, "reason": "I like it"}
+    wanted: tuple[tuple[str, str, Any], ...] = (
+        ("PATCH", "users/{id}", {"email": "mine@example.com"}),
+        ("POST", "users/{id}/reset-2fa", None),
+        ("POST", "users/{id}/lock", {"reason": "x"}),
+        ("DELETE", "users/{id}", None),
+        ("POST", "users/{id}/upgrade-plan", {"plan_name": "enterprise"}),
+        ("POST", "users/{id}/overrides", override),
+    )
+    for method, path, body in wanted:
+        answer = await call(client, me.headers, method, path, me.id, body)
+        if role == "superadmin" and path.endswith(("upgrade-plan", "overrides")):
+            assert answer.status_code in (200, 201), answer.text
+        else:
+            assert answer.status_code == 403, path
+            assert answer.json()["code"] in ("target_protected", "permission_missing")
+
+
+async def test_nothing_of_a_deleted_user_works_and_others_keep_what_is_theirs(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    root, user = await somebody(client, database, "root", "superadmin"), await somebody(client, database, "user")
+    host = await service_key(database, "accounts:create", "usage:read")
+    await client.put("/v1/accounts/team", json={}, headers=host)
+    for someone in (user, root):
+        path = f"/v1/accounts/team/members/{someone.id}"
+        assert (await client.put(path, json={"role": "developer"}, headers=host)).status_code == 200
+    key = (await client.post("/v1/keys", json={"name": "ci"}, headers=user.headers)).json()["key"]
+    assert (await client.get("/v1/ping", headers=bearer(key))).status_code == 200
+    assert (await call(client, root.headers, "DELETE", "users/{id}", user.id, None)).status_code == 200
+    for headers in (user.headers, bearer(key)):  # who remembers a caller asks again within a second
+        await turns_true(functools.partial(is_refused, client, headers), seconds=1)
+    members = (await client.get("/v1/accounts/team", headers=host)).json()["members"]
+    assert [member["subject"] for member in members] == [root.id]
+    async with database.read() as session:
+        row = (await session.execute(text("SELECT * FROM users WHERE id = :id"), {"id": user.id})).one()
+        assert (row.password_hash, row.status, row.mfa_enabled) == (None, "deleted", False)

@@ -1227,7 +1227,9 @@ export interface paths {
         head?: never;
         /**
          * Edit User
-         * @description Changes the address or the name of a user.
+         * @description Changes the name of a user, or their address, which they confirm before they sign in again.
+         *
+         *     The old address is told, and nothing that was sent there works any more.
          */
         patch: operations["edit_user_v1_admin_users__user_id__patch"];
         trace?: never;
@@ -2031,7 +2033,7 @@ export interface components {
         };
         /**
          * KeySchema
-         * @description A key that is not revoked. `prefix` is how it begins; `last_used_at` is right to the minute.
+         * @description A key that is not revoked. `prefix` is how it begins; `last_used_at` is right to two minutes.
          *
          *     `replaced_until`: until then a secret of before its rotation works, too. `user_id` is who made it, and whose role
          *     bounds what it may do; null is the account's own.
@@ -3211,7 +3213,7 @@ export interface components {
         };
         /**
          * UserKeyAnswer
-         * @description One key of the user's personal account; `prefix` is its beginning.
+         * @description One key of the user's personal account that is not revoked; `prefix` is its beginning.
          */
         UserKeyAnswer: {
             /**
@@ -3232,8 +3234,8 @@ export interface components {
             created_at: string;
             /** Expires At */
             expires_at: string | null;
-            /** Revoked At */
-            revoked_at: string | null;
+            /** Last Used At */
+            last_used_at: string | null;
         };
         /**
          * UserPageAnswer
@@ -8464,7 +8466,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `key_of_another`: This key is somebody else's; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9920,7 +9922,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `email_taken`: This address has a user */
+            /** @description `state_conflict`: Not in this state; `email_taken`: This address has a user */
             409: {
                 headers: {
                     [name: string]: unknown;
