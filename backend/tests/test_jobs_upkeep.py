@@ -136,6 +136,10 @@ INSERTS = {
     " SELECT gen_random_uuid(), :user_id, uuid_send(gen_random_uuid()), at, at",
     "sessions": "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, created_at, last_seen_at, expires_at)"
     " SELECT gen_random_uuid(), :user_id, uuid_send(gen_random_uuid()), at, at, at, at",
+    "replaced_secrets": "WITH key AS (INSERT INTO api_keys (id, account_id, kind, name, prefix, key_hash, scopes)"
+    " VALUES (gen_random_uuid(), :account_id, 'personal', 'x', 'x', '', '{}') RETURNING id)"
+    " INSERT INTO replaced_secrets (key_hash, key_id, account_id, good_until)"
+    " SELECT uuid_send(gen_random_uuid()), (SELECT id FROM key), :account_id, at",
     "outbox": "INSERT INTO outbox (id, account_id, topic, payload, dispatched_at)"
     " SELECT gen_random_uuid(), :account_id, 'x', '{}', at",
 }
