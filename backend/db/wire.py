@@ -72,3 +72,13 @@ class Wire:
                 with contextlib.suppress(psycopg.Error):
                     await self._connection.execute("ROLLBACK")
             raise
+
+
+def is_refusal(error: psycopg.Error) -> bool:
+    """Whether the server has refused a statement, and so undone its transaction; else the connection is going, and
+    what became of a commit that was sent is open.
+
+    Class 08 and 57P say that it is going (PostgreSQL, appendix A); the driver's own errors have no state.
+    """
+    state = error.sqlstate
+    return state is not None and not state.startswith(("08", "57P"))

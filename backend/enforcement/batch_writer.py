@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import psycopg
 
 from backend.core.errors import Unavailable
+from backend.db.wire import is_refusal
 from backend.enforcement.errors import OutcomeUnknown
 from backend.usage.batch import BatchConnection, CounterOf, Item, Locked, Undone
 from backend.usage.model import Window
@@ -50,8 +51,10 @@ class BatchWriter:
             try:
                 await connection.write(items)
             except psycopg.Error as error:
-                if not connection.is_broken:
+                if is_refusal(error):
                     raise
+                # The driver may not know yet that the connection has gone, and the commit may have come before.
+                await connection.close()
                 await self._ensure_counted(locked.transaction, items, error)
 
     async def close(self) -> None:

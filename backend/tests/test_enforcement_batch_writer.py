@@ -1,7 +1,11 @@
 """Batches of spends: an end that was not heard of, and the records that they add to."""
 
 import asyncio
+from collections.abc import Sequence
 
+import psycopg
+import pytest
+from psycopg.errors import AdminShutdown
 from sqlalchemy import text
 
 from backend.catalog.service import Catalogs
@@ -9,7 +13,7 @@ from backend.db.session import Database
 from backend.enforcement.engine import Caller, Engine
 from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
-from backend.usage.batch import BatchConnection
+from backend.usage.batch import BatchConnection, Item
 from backend.usage.model import Source
 
 
@@ -58,6 +62,50 @@ async def test_levels_and_sums_of_one_batch_are_both_recorded(database: Database
         async with database.read(who.account_id) as session:
             record = (await session.execute(text("SELECT * FROM user_usage"))).one()
         assert (record.jobs_created, record.storage_used_mb, record.compute_minutes) == (6, 3, 3)
+    finally:
+        await engine.close()
+
+
+@pytest.mark.parametrize("error", [psycopg.OperationalError("the connection is lost"), AdminShutdown("going")])
+async def test_an_error_that_comes_after_the_commit_is_not_taken_for_nothing_spent(
+    database: Database, monkeypatch: pytest.MonkeyPatch, error: psycopg.Error
+) -> None:
+    """A server that ends a connection may have committed before, and the driver not have seen yet that it has gone."""
+    engine = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app/plans")
+    async with database.system() as session:
+        who = await person(session)
+    caller = Caller(who.account_id, Source(), who.user_id, NOW)
+    write = BatchConnection.write
+
+    async def late(self: BatchConnection, items: Sequence[Item]) -> None:
+        await write(self, items)
+        monkeypatch.setattr(BatchConnection, "write", write)
+        raise error
+
+    monkeypatch.setattr(BatchConnection, "write", late)
+    try:
+        assert (await engine.spend(caller, meter="jobs", amount=1)).decision.allowed
+        assert (await engine.spend(caller, meter="jobs", amount=1)).decision.used == 2
+        assert await _jobs(database, who) == (2, 2, 2)
+    finally:
+        await engine.close()
+
+
+async def test_a_statement_that_is_refused_counts_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(database, Catalogs(), upgrade_url="http://localhost:5173/app/plans")
+    async with database.system() as session:
+        who = await person(session)
+    caller = Caller(who.account_id, Source(), who.user_id, NOW)
+
+    async def refused(self: BatchConnection, items: Sequence[Item]) -> None:
+        await self._connection.execute("SELECT 1 / 0")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchConnection, "write", refused)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await engine.spend(caller, meter="jobs", amount=1)
+    try:
+        assert (await engine.spend(caller, meter="jobs", amount=1)).decision.used == 1
     finally:
         await engine.close()
 
