@@ -94,4 +94,5 @@ def confirmed(client: httpx.Client, email: str) -> None:
     """A user who may sign in, without looking at pages."""
     assert client.post("/v1/auth/register", json={"email": email, "password": PASSWORD}).status_code == 202
     token = newest_link(client, email).partition("token=")[2]
-    assert client.get("/v1/auth/verify-email", params={"token": token}).status_code == 200
+    verified = client.get("/v1/auth/verify-email", params={"token": token})
+    assert verified.status_code == 200, f"has another test used {email}? {verified.text}"

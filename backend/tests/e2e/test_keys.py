@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_key_is_made_used_rotated_and_revoked(page: Page, client: httpx.Client) -> None:
-    email = "katherine@example.com"
+    email = "joan.keys@example.com"
     confirmed(client, email)
     log_in(page, email)
     overview(page)

@@ -161,17 +161,17 @@ async def rounds(client: httpx.AsyncClient, database: Database, number: int) -> 
 
 
 async def asked(client: httpx.AsyncClient) -> list[int]:
-    """How many spends each process has answered; none is under way. By that number, and by the moment at which they
-    were started, they are told apart."""
-    found: set[tuple[str, int]] = set()
+    """How many spends each process has answered; none is under way. By their numbers for each kind of answer, and by
+    the moment at which they were started, they are told apart."""
+    found: dict[tuple[str, ...], int] = {}
     for _ in range(400):
         lines = (await client.get("/metrics")).text.splitlines()
         started = next(line for line in lines if line.startswith("process_start_time_seconds"))
         spends = [line for line in lines if line.startswith("feature_requests_total") and "usage/consume" in line]
-        found.add((started, round(sum(float(line.rpartition(" ")[2]) for line in spends))))
+        found[started, *spends] = round(sum(float(line.rpartition(" ")[2]) for line in spends))
         if len(found) == PROCESSES:
             break
-    return [spends for _, spends in found]
+    return list(found.values())
 
 
 async def test_what_is_taken_away_works_nowhere_a_second_later(client: httpx.AsyncClient, database: Database) -> None:
