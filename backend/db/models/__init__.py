@@ -7,6 +7,7 @@ from backend.db.models.allowance import Allowance
 from backend.db.models.api_key import ApiKey
 from backend.db.models.audit_event import AuditEvent
 from backend.db.models.audit_seal import AuditSeal
+from backend.db.models.bulk_action import BulkAction, BulkActionUser
 from backend.db.models.catalog_state import CatalogState
 from backend.db.models.denial import Denial
 from backend.db.models.email_verification import EmailVerification
@@ -40,6 +41,7 @@ from backend.db.models.usage_hold import UsageHold
 from backend.db.models.usage_notice import UsageNotice, UsageNoticeDue
 from backend.db.models.usage_rollup import UsageRollup
 from backend.db.models.user import User
+from backend.db.models.user_note import UserNote
 from backend.db.models.user_role import UserRole
 from backend.db.models.user_subscription import UserSubscription
 from backend.db.models.user_usage import UserUsage
@@ -52,6 +54,8 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "AuditSeal",
+    "BulkAction",
+    "BulkActionUser",
     "CatalogState",
     "Denial",
     "EmailVerification",
@@ -86,6 +90,7 @@ __all__ = [
     "UsageNoticeDue",
     "UsageRollup",
     "User",
+    "UserNote",
     "UserRole",
     "UserSubscription",
     "UserUsage",

@@ -1,0 +1,53 @@
+"""Operators find refusals of all accounts by request, by decision, by key and by time.
+
+The index of each part is made without keeping anybody from being refused meanwhile; that of the whole table then
+takes them together. One that was broken off halfway is dropped and made anew.
+
+Revision ID: 202511301800
+Revises: 202511301700
+"""
+
+import sqlalchemy as sa
+
+from alembic import op
+
+revision = "202511301800"
+down_revision = "202511301700"
+branch_labels = None
+depends_on = None
+
+_INDEXES = {
+    "ix_denials_id": "(id)",
+    "ix_denials_first_request": "((request_ids[1]))",
+    "ix_denials_key": "(key_id, id) WHERE key_id IS NOT NULL",
+}
+# Parts that have no index yet that is a part of the whole one.
+_WITHOUT = sa.text("""
+    SELECT part.relname FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid
+    WHERE inhparent = 'denials'::regclass AND NOT EXISTS (
+        SELECT FROM pg_inherits AS whole JOIN pg_index ON indexrelid = whole.inhrelid
+        WHERE whole.inhparent = to_regclass(:index) AND indrelid = part.oid
+    )
+""")
+_BROKEN = sa.text("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid")
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        op.execute("SET lock_timeout = 0")  # it waits for older transactions, and holds up nobody meanwhile
+        for name, definition in _INDEXES.items():
+            # First, so that a part that is made meanwhile brings its own.
+            op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY denials {definition}")
+            for part in connection.scalars(_WITHOUT, {"index": name}).all():
+                own = f"{part}_{name.removeprefix('ix_denials_')}"
+                if connection.execute(_BROKEN, {"name": own}).first():
+                    op.execute(f"DROP INDEX CONCURRENTLY {own}")
+                op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {own} ON {part} {definition}")
+                op.execute(f"ALTER INDEX {name} ATTACH PARTITION {own}")
+        op.execute("SET lock_timeout = '2s'")
+
+
+def downgrade() -> None:
+    for name in _INDEXES:
+        op.drop_index(name, "denials")
