@@ -20,6 +20,7 @@ from backend.auth.api import key_routes, security_routes
 from backend.auth.api import routes as auth_routes
 from backend.auth.errors import Unauthenticated
 from backend.auth.service.auth_service import AuthService
+from backend.auth.service.confirmations import Confirmations
 from backend.auth.service.credentials import Credentials
 from backend.auth.service.issuers import TrustedIssuers
 from backend.auth.service.key_uses import KeyUses
@@ -220,6 +221,7 @@ def _add_sign_in(app: Application, database: Database, jwt: JwtService, encrypti
     )
     app.state.resets = ResetService(database=database, passwords=passwords, settings=settings)
     app.state.registration = RegistrationService(database=database, passwords=passwords, settings=settings)
+    app.state.confirmations = Confirmations(settings)
 
 
 def serving() -> FastAPI:

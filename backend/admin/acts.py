@@ -14,11 +14,11 @@ from backend.admin.operator import Operator, ensure_not_last
 from backend.auth.errors import EmailTaken
 from backend.auth.service import operators
 from backend.auth.service.addresses import normal
+from backend.auth.service.confirmations import Confirmations
 from backend.auth.service.links import expire_links
 from backend.auth.service.operators import SUPERADMIN
 from backend.auth.service.own_security import tell
 from backend.auth.service.profile import change_profile
-from backend.auth.service.registration_service import RegistrationService
 from backend.auth.service.second_factor import SecondFactor
 from backend.auth.service.sessions import end_sessions
 from backend.auth.service.versions import note_user_change
@@ -51,7 +51,7 @@ class Acts:
             self._record("user.edit", user, before={"name": before}, after={"name": user.name})
         return user
 
-    async def change_address(self, user_id: UUID, email: str, registration: RegistrationService) -> User:
+    async def change_address(self, user_id: UUID, email: str, confirmations: Confirmations) -> User:
         """Gives a user another address, which they confirm before they sign in again.
 
         Whoever reads the old mailbox keeps nothing: links that were sent there stop working, sessions end; and it is
@@ -71,7 +71,7 @@ class Acts:
         await expire_links(self.session, user_id=user.id, now=self.now)
         await end_sessions(self.session, user_id=user.id, now=self.now, reason="the address was changed")
         await note_user_change(self.session, user.id)
-        await registration.send_again(self.session, user=user, now=self.now)
+        await confirmations.send_again(self.session, user=user, now=self.now)
         await tell(self.session, before, "Your address was changed", f"An operator has made {after} your address.")
         self._record("user.change_address", user, before={"email": before}, after={"email": after})
         return user
@@ -111,12 +111,12 @@ class Acts:
         await tell(self.session, user.email, "Two-factor sign-in is off", sentence)
         self._record("user.reset_2fa", user, before={"mfa_enabled": True}, after={"mfa_enabled": False})
 
-    async def resend_verification(self, user_id: UUID, registration: RegistrationService) -> None:
+    async def resend_verification(self, user_id: UUID, confirmations: Confirmations) -> None:
         """Mails a new link. Raises UserUnknown, TargetProtected, StateConflict."""
         user = await self._target(user_id)
         if user.status != "unverified":
             raise StateConflict(f"This user is {user.status}: there is no address to confirm.")
-        await registration.send_again(self.session, user=user, now=self.now)
+        await confirmations.send_again(self.session, user=user, now=self.now)
         self._record("user.resend_verification", user)
 
     async def revoke_sessions(self, user_id: UUID) -> int:

@@ -135,7 +135,7 @@ async def edit_user(
     if "email" in body.model_fields_set:
         operator.ensure("users.address")
         assert body.email is not None  # null is refused
-        user = await acts.change_address(user_id, body.email, request.app.state.registration)
+        user = await acts.change_address(user_id, body.email, request.app.state.confirmations)
     if "name" in body.model_fields_set:
         user = await acts.rename(user_id, body.name)
     return Message(message=f"{user.email} is up to date.")
@@ -198,7 +198,7 @@ async def resend_verification(
     user_id: UUID, request: Request, operator: Annotated[Operator, may("users.edit")], session: SystemWrite, now: Now
 ) -> Message:
     """Mails a user who is not confirmed yet a new link; the one before it stops working."""
-    await Acts(session, operator, now).resend_verification(user_id, request.app.state.registration)
+    await Acts(session, operator, now).resend_verification(user_id, request.app.state.confirmations)
     return Message(message="A message with a new link is on its way.")
 
 

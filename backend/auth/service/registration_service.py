@@ -1,9 +1,9 @@
 """Becoming a user: registration, and the link that proves the address."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from backend import mail
@@ -11,9 +11,9 @@ from backend.auth.errors import LinkInvalid, TooManyAttempts
 from backend.auth.service import attempts
 from backend.auth.service.addresses import normal
 from backend.auth.service.attempts import Limit
+from backend.auth.service.confirmations import Confirmations
 from backend.auth.service.even_time import even_time
 from backend.auth.service.own_security import ensure_choice
-from backend.auth.service.reset_service import reset_link
 from backend.auth.service.versions import note_user_change
 from backend.core.ids import AccountId, UserId, uuid7
 from backend.core.settings import Settings
@@ -21,10 +21,9 @@ from backend.db.models import Account, AccountMember, CatalogState, EmailVerific
 from backend.db.session import Database, SystemSession
 from backend.ratelimit.model import Address
 from backend.security.passwords import Passwords
-from backend.security.tokens import digest, new_token
+from backend.security.tokens import digest
 
 _HOUR = 3_600
-LINK_LIFETIME = timedelta(hours=24)
 
 
 class RegistrationService:
@@ -34,6 +33,7 @@ class RegistrationService:
         self._database = database
         self._passwords = passwords
         self._settings = settings
+        self._confirmations = Confirmations(settings)
 
     async def register(self, *, email: str, password: str, address: Address, now: datetime) -> None:
         """A user who is not confirmed yet, with their account, and the mail: all of it or nothing.
@@ -63,7 +63,7 @@ class RegistrationService:
             async with self._database.system() as session:
                 user_id = await create_user(session, email=email, password_hash=password_hash, now=now)
                 if user_id is not None:
-                    await self._send_link(session, user_id=user_id, email=email, now=now)
+                    await self._confirmations.send_link(session, user_id=user_id, email=email, now=now)
                     return
                 done = await self._repeat(
                     session, email=email, known_hash=known_hash, is_same=is_same, may_mail=may_mail, now=now
@@ -90,10 +90,10 @@ class RegistrationService:
         if known.status != "unverified":
             await self._tell_known(session, email=email)
         elif is_same:
-            await self._send_link(session, user_id=known.id, email=email, now=now)
+            await self._confirmations.send_link(session, user_id=known.id, email=email, now=now)
         else:
             known.password_hash = None
-            await self._send_choice(session, user_id=known.id, email=email, now=now)
+            await self._confirmations.send_choice(session, user_id=known.id, email=email, now=now)
         return True
 
     async def verify(self, *, token: str, now: datetime) -> None:
@@ -130,14 +130,7 @@ class RegistrationService:
                 .with_for_update(key_share=True)
             )
             if user is not None:
-                await self.send_again(session, user=user, now=now)
-
-    async def send_again(self, session: SystemSession, *, user: User, now: datetime) -> None:
-        """A new link for a user who is not confirmed yet; the one before it stops working."""
-        if user.password_hash is None:
-            await self._send_choice(session, user_id=user.id, email=user.email, now=now)
-        else:
-            await self._send_link(session, user_id=user.id, email=user.email, now=now)
+                await self._confirmations.send_again(session, user=user, now=now)
 
     async def _take(self, limits: Sequence[Limit]) -> None:
         async with self._database.system() as session:
@@ -150,46 +143,6 @@ class RegistrationService:
         except TooManyAttempts:
             return False
         return True
-
-    async def _send_link(self, session: SystemSession, *, user_id: UserId, email: str, now: datetime) -> None:
-        """Only the newest link works."""
-        await _expire_links(session, user_id, now)
-        token = new_token()
-        session.add(
-            EmailVerification(
-                id=uuid7(),
-                user_id=user_id,
-                token_hash=digest(token),
-                created_at=now,
-                expires_at=now + LINK_LIFETIME,
-            )
-        )
-        await mail.send(
-            session,
-            to=email,
-            subject="Confirm your e-mail address",
-            paragraphs=[
-                "Somebody, we hope you, has made an account with this address.",
-                "Open this link within 24 hours to confirm it. If it was not you, do nothing: nothing will happen.",
-            ],
-            link=mail.Link("Confirm this address", f"{self._settings.frontend_base_url}/verify-email?token={token}"),
-        )
-
-    async def _send_choice(self, session: SystemSession, *, user_id: UserId, email: str, now: datetime) -> None:
-        """The link of an address that was registered with several passwords, none of which counts."""
-        await _expire_links(session, user_id, now)
-        url = await reset_link(session, user_id=user_id, settings=self._settings, now=now)
-        await mail.send(
-            session,
-            to=email,
-            subject="Confirm your e-mail address",
-            paragraphs=[
-                "This address was used to sign up more than once, with different passwords.",
-                "Open this link within an hour to confirm it and to choose the password that counts. If it was not"
-                " you, do nothing: nothing will happen.",
-            ],
-            link=mail.Link("Confirm this address", url),
-        )
 
     async def _tell_known(self, session: SystemSession, *, email: str) -> None:
         await mail.send(
@@ -247,14 +200,6 @@ async def create_user(
     session.add(AccountMember(id=uuid7(), account_id=account_id, user_id=user_id, role="owner"))
     await session.flush()  # what follows in this transaction may be plain SQL
     return user_id
-
-
-async def _expire_links(session: SystemSession, user_id: UserId, now: datetime) -> None:
-    await session.execute(
-        update(EmailVerification)
-        .where(EmailVerification.user_id == user_id, EmailVerification.used_at.is_(None))
-        .values(expires_at=now)
-    )
 
 
 def _links_to(email: str) -> Limit:
