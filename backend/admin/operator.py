@@ -58,8 +58,8 @@ async def ensure_not_last(session: SystemSession, user_id: UserId) -> None:
         raise TargetProtected("This is the last superadmin; make another one first: `feature user set-superadmin`.")
 
 
-def operator_of(principal: Principal, permission: Permission, *, address: str, request_id: str) -> Operator:
-    """The operator behind a caller. Raises NoOperator, SecondFactorNeeded.
+def operator_of(principal: Principal, permission: Permission | None, *, address: str, request_id: str) -> Operator:
+    """The operator behind a caller; any role does where `permission` is None. Raises NoOperator, SecondFactorNeeded.
 
     Keys are no operators, whoever's they are: what is done here is done by somebody who signed in.
     """
@@ -67,7 +67,8 @@ def operator_of(principal: Principal, permission: Permission, *, address: str, r
         raise NoOperator("This is for operators of the platform who are signed in.")
     actor = Actor("user", user_id=principal.user_id, address=address, request_id=request_id)
     operator = Operator(principal.user_id, principal.roles, actor)
-    operator.ensure(permission)
+    if permission is not None:
+        operator.ensure(permission)
     if SUPERADMIN not in principal.roles and not principal.has_second_factor:
         raise SecondFactorNeeded("Operators need two-factor sign-in: turn it on under Settings, Security.")
     return operator

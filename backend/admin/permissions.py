@@ -33,6 +33,11 @@ PERMISSIONS: Mapping[OperatorRole, frozenset[Permission]] = {
 }
 
 
+def permissions_of(roles: frozenset[str]) -> frozenset[Permission]:
+    """All that these roles allow together."""
+    return frozenset[Permission]().union(*(may for role, may in PERMISSIONS.items() if role in roles))
+
+
 def allowed(roles: frozenset[str], permission: Permission) -> bool:
     """Whether one of these roles may. A role that the table does not know may nothing."""
-    return any(permission in may for role, may in PERMISSIONS.items() if role in roles)
+    return permission in permissions_of(roles)

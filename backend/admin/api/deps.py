@@ -20,7 +20,12 @@ def may(permission: Permission) -> Any:
     return Depends(_with(permission))
 
 
-def _with(permission: Permission) -> Callable[[Request, CurrentPrincipal], Operator]:
+def operates() -> Any:
+    """A dependency: the operator who calls, whatever their role."""
+    return Depends(_with(None))
+
+
+def _with(permission: Permission | None) -> Callable[[Request, CurrentPrincipal], Operator]:
     def operator(request: Request, principal: CurrentPrincipal) -> Operator:
         return operator_of(
             principal,

@@ -1,4 +1,4 @@
-"""/v1/admin: the platform in numbers, and the audit log."""
+"""/v1/admin: who operates, the platform in numbers, and the audit log."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,12 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
-from backend.admin import audit_log
-from backend.admin.api.deps import Page, PageSize, Sought, may
-from backend.admin.api.schemas import AuditEventAnswer, AuditPageAnswer, StatisticsAnswer
+from backend.admin import audit_log, users
+from backend.admin.api.deps import Page, PageSize, Sought, may, operates
+from backend.admin.api.schemas import AuditEventAnswer, AuditPageAnswer, OperatorAnswer, StatisticsAnswer
 from backend.admin.audit_log import AuditFilter
 from backend.admin.errors import NoOperator, SecondFactorNeeded
 from backend.admin.operator import Operator
+from backend.admin.permissions import permissions_of
 from backend.admin.statistics import Counting
 from backend.auth.api.deps import CurrentDatabase, Now
 from backend.auth.errors import Unauthenticated
@@ -37,6 +38,19 @@ def _filter(
 
 
 Wanted = Annotated[AuditFilter, Depends(_filter)]
+
+
+@router.get("/me", responses=_OPERATES)
+async def read_operator(operator: Annotated[Operator, operates()], database: CurrentDatabase) -> OperatorAnswer:
+    """Who you are here, and what your roles allow."""
+    async with database.read() as session:
+        user = await users.find(session, operator.user_id)
+    return OperatorAnswer(
+        user_id=user.id,
+        email=user.email,
+        roles=sorted(operator.roles),
+        permissions=sorted(permissions_of(operator.roles)),
+    )
 
 
 @router.get("/stats", responses=_OPERATES)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from backend.admin.permissions import OperatorRole
+from backend.admin.permissions import OperatorRole, Permission
 from backend.auth.api.schemas import Email
 from backend.subscription.schemas import SubscriptionPlanSchema, UsageResponse, UserSubscriptionSchema
 
@@ -54,6 +54,15 @@ class PlanBody(_Body):
 
     plan_name: Annotated[str, Field(min_length=1, max_length=100)]
     duration_days: Annotated[int, Field(ge=1, le=3_660)] = 30
+
+
+class OperatorAnswer(BaseModel):
+    """The operator who asks, and all that their roles allow."""
+
+    user_id: UUID
+    email: str
+    roles: list[str]
+    permissions: list[Permission]
 
 
 class UserRowAnswer(_Answer):

@@ -126,6 +126,7 @@ OPERATIONS = [
     Operation("POST", "/v1/accounts/{external_id}/portal-session", "host", {}),
     Operation("DELETE", "/v1/accounts/{external_id}", "host"),
     # By which role of an operator: test_admin_http.py.
+    Operation("GET", "/v1/admin/me", "operate"),
     Operation("GET", "/v1/admin/stats", "operate"),
     Operation("GET", "/v1/admin/audit-logs", "operate"),
     Operation("GET", "/v1/admin/audit-logs/export", "operate"),

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from backend.admin.permissions import PERMISSIONS, Permission, allowed
+from backend.admin.permissions import PERMISSIONS, OperatorRole, Permission, allowed
 from backend.auth.service.operators import grant_role
 from backend.core.ids import UserId
 from backend.db.session import Database
@@ -119,6 +119,17 @@ async def test_each_role_may_what_the_table_says_and_each_write_is_in_the_log(
             assert (act["action"], act["target_id"]) == (action, target.id)
             assert act["actor_id"] is not None
             assert act["request_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("role", PERMISSIONS)
+async def test_operators_are_told_what_their_roles_allow(
+    client: httpx.AsyncClient, database: Database, role: OperatorRole
+) -> None:
+    caller = await somebody(client, database, "caller", role)
+    told = (await client.get("/v1/admin/me", headers=caller.headers)).json()
+    assert (told["user_id"], told["email"], told["roles"]) == (caller.id, caller.email, [role])
+    assert set(told["permissions"]) == PERMISSIONS[role]
+    assert told["permissions"] == sorted(told["permissions"])
 
 
 async def test_operators_need_a_second_factor_and_superadmins_do_not(

@@ -9,6 +9,10 @@ type Answer<P extends keyof paths, M extends keyof paths[P], S extends number> =
 /** Names for what the API answers, taken from its routes, so that they do not depend on names of schemas. */
 /** A session, or the challenge of a second factor. */
 export type SignInAnswer = Answer<'/v1/auth/login', 'post', 200>;
+/** The signed-in operator. */
+export type Operator = Answer<'/v1/admin/me', 'get', 200>;
+export type Permission = Operator['permissions'][number];
+export type Statistics = Answer<'/v1/admin/stats', 'get', 200>;
 export type Me = Answer<'/v1/auth/me', 'get', 200>;
 export type OwnAccount = Me['accounts'][number];
 export type SubscriptionAnswer = Answer<'/v1/subscription/me', 'get', 200>;
@@ -25,3 +29,6 @@ export type SpendDecision = Answer<'/v1/usage/consume', 'post', 200>;
 export type UsageSeries = Answer<'/v1/usage/series', 'get', 200>;
 export type SeriesPoint = UsageSeries['points'][number];
 export type KeyPoint = NonNullable<UsageSeries['keys']>[number];
+export type Denial = Answer<'/v1/decisions', 'get', 200>['items'][number];
+/** A refusal whole: rule by rule, then and now. */
+export type Explained = Answer<'/v1/decisions/{decision}', 'get', 200>;

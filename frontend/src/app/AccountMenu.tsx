@@ -1,5 +1,6 @@
 import { Button, Popover, VisuallyHidden } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
+import { Link, useLocation } from '@tanstack/react-router';
 import { useState } from 'react';
 import { acting } from '../api/acting';
 import { signOut } from '../api/client';
@@ -10,6 +11,8 @@ import { AccountSwitch } from './AccountSwitch';
 import classes from './Frame.module.css';
 import { isGuest, whoText } from './who';
 
+const isOfBackOffice = (path: string) => path === '/admin' || path.startsWith('/admin/');
+
 export function AccountMenu() {
   const me = useQuery(meQuery);
   // A switch drops what was loaded; the list it was made in stays until the new answer is there.
@@ -17,6 +20,7 @@ export function AccountMenu() {
   if (me.data !== undefined && me.data !== last) setLast(me.data);
   const [opened, setOpened] = useState(false);
   const [switched, setSwitched] = useState(false);
+  const isInBackOffice = useLocation({ select: ({ pathname }) => isOfBackOffice(pathname) });
   const leaving = useMutation({ mutationFn: signOut });
   const who = last && whoText(last);
   const several = last !== undefined && last.accounts.length > 1;
@@ -67,6 +71,17 @@ export function AccountMenu() {
             <p role="alert" className={classes.failed}>
               {texts.account.switchFailed}
             </p>
+          )}
+          {last !== undefined && last.roles.length > 0 && (
+            <Button
+              component={Link}
+              to={isInBackOffice ? '/app' : '/admin'}
+              variant="default"
+              fullWidth
+              onClick={() => setOpened(false)}
+            >
+              {isInBackOffice ? texts.admin.toAccount : texts.admin.toBackOffice}
+            </Button>
           )}
           <Button variant="default" fullWidth loading={leaving.isPending} onClick={() => leaving.mutate()}>
             {texts.account.signOut}

@@ -2,6 +2,7 @@ import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { useEffect, useSyncExternalStore } from 'react';
+import { ADMIN_DATA } from '../api/adminQueries';
 import { session } from '../api/client';
 import { ACCOUNT_DATA } from '../api/queries';
 import { language, onLanguage } from '../texts';
@@ -19,6 +20,7 @@ export function App() {
       session.subscribe(() => {
         // What one user has loaded is never shown to the next.
         queryClient.removeQueries({ queryKey: ACCOUNT_DATA });
+        queryClient.removeQueries({ queryKey: ADMIN_DATA });
         void router.invalidate();
       }),
     [],

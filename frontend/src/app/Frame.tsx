@@ -22,15 +22,17 @@ interface FrameProps {
   readonly rooms?: ReactNode;
   /** One column for a form or a message. */
   readonly narrow?: boolean;
+  /** Wider, in smaller letters: for tables. */
+  readonly dense?: boolean;
   /** While it is not known yet which page follows. */
   readonly busy?: boolean;
 }
 
 /** What surrounds every page: the name, the tools of its head, and the page itself. */
-export function Frame({ children, tools, rooms, narrow = false, busy = false }: FrameProps) {
+export function Frame({ children, tools, rooms, narrow = false, dense = false, busy = false }: FrameProps) {
   const online = useOnline();
   return (
-    <div className={classes.frame}>
+    <div className={`${classes.frame} ${dense ? classes.dense : ''}`}>
       <a className={classes.skip} href="#content">
         {texts.skipToContent}
       </a>

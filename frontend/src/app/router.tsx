@@ -1,6 +1,5 @@
-import { createRootRoute, createRoute, createRouter, redirect, type RouterHistory } from '@tanstack/react-router';
+import { createRoute, createRouter, redirect, type RouterHistory } from '@tanstack/react-router';
 import { session } from '../api/client';
-import { ending } from '../api/ending';
 import { challenge } from '../auth/challenge';
 import { ForgotPage } from '../auth/ForgotPage';
 import { LoginPage } from '../auth/LoginPage';
@@ -22,8 +21,10 @@ import { SecurityPage } from '../settings/SecurityPage';
 import { MeterPage } from '../usage/MeterPage';
 import { DEFAULT_PERIOD, usageSearch } from '../usage/period';
 import { UsagePage } from '../usage/UsagePage';
-import { NotFoundPage, RouteError } from './fallbacks';
+import { adminTree } from './adminRoutes';
+import { RouteError } from './fallbacks';
 import { CustomerFrame, Frame, PricingFrame, PublicFrame } from './Frame';
+import { rootRoute, signedInOnly } from './rootRoute';
 
 interface TokenSearch {
   readonly token?: string;
@@ -47,8 +48,6 @@ function loginSearch(search: Record<string, unknown>): LoginSearch {
 async function isSignedIn(): Promise<boolean> {
   return (await session.restore().catch(() => session.status)) === 'signed-in';
 }
-
-const rootRoute = createRootRoute({ notFoundComponent: NotFoundPage });
 
 const startRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -135,12 +134,7 @@ const portalRoute = createRoute({
 const customerRoute = createRoute({
   getParentRoute: () => rootRoute,
   id: 'customer',
-  beforeLoad: async ({ location }) => {
-    if ((await session.restore()) === 'signed-in') return;
-    // Who has left goes to sign-in for good: the next reader may be somebody else.
-    const next = ending.known === 'left' || location.href === '/app' ? undefined : location.href;
-    throw redirect({ to: '/login', search: next === undefined ? {} : { next }, replace: true });
-  },
+  beforeLoad: signedInOnly,
   component: CustomerFrame,
 });
 
@@ -218,6 +212,7 @@ const routeTree = rootRoute.addChildren([
     keysRoute,
     settingsRoute.addChildren([settingsStartRoute, profileRoute, securityRoute, preferencesRoute]),
   ]),
+  adminTree,
 ]);
 
 const options = {

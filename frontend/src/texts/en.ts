@@ -1,3 +1,4 @@
+import { adminTexts } from './en.admin';
 import { keyTexts } from './en.keys';
 import { liveTexts } from './en.live';
 import { roomTexts } from './en.rooms';
@@ -144,6 +145,8 @@ export const en = {
   ...liveTexts,
 
   ...keyTexts,
+
+  ...adminTexts,
 
   overview: { heading: 'Overview' },
 

@@ -21,6 +21,11 @@ export function formatCount(value: number): string {
   return new Intl.NumberFormat(texts.locale).format(value);
 }
 
+/** A part of a whole that is not nothing, as a percentage: 1 of 8 is "12.5%". */
+export function formatShare(part: number, whole: number): string {
+  return new Intl.NumberFormat(texts.locale, { style: 'percent', maximumFractionDigits: 1 }).format(part / whole);
+}
+
 /** Money from integer minor units: 1999 USD is "$19.99", 1999 JPY is "¥1,999". */
 export function formatMoney(minor: number, currency: string): string {
   const money = new Intl.NumberFormat(texts.locale, {
