@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.admin.api import bulk_routes, note_routes
+from backend.admin.api import bulk_routes, note_routes
 from backend.admin.api import override_routes as admin_override_routes
 from backend.admin.api import platform_routes as admin_platform_routes
 from backend.admin.api import user_routes as admin_user_routes
@@ -168,6 +170,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         admin_user_routes.router,
         admin_platform_routes.router,
         admin_override_routes.router,
+        note_routes.router,
+        bulk_routes.router,
     ):
         app.router.routes.extend(router.routes)
     if not settings.is_production:

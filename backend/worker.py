@@ -14,7 +14,9 @@ import structlog
 from procrastinate import App
 
 from backend.admin import tasks as admin_tasks
+from backend.admin.bulk_work import BulkWork
 from backend.admin.sealing import seal
+from backend.auth.service.confirmations import Confirmations
 from backend.catalog.service import Catalogs
 from backend.core import log
 from backend.core.clock import SystemClock
@@ -95,6 +97,7 @@ def _rounds(work: Work) -> Sequence[Round]:
     database, clock = work.database, work.clock
     app_url = f"{work.settings.frontend_base_url}/app"
     catalogs, encryption = Catalogs(), Encryption.from_settings(work.settings)
+    bulk = BulkWork(database, catalogs=catalogs, confirmations=Confirmations(work.settings))
     listeners = {
         "subscription.changed": each(partial(on_subscription_changed, app_url=app_url), on_limits_changed),
         "default_plan.changed": on_limits_changed,
@@ -105,6 +108,7 @@ def _rounds(work: Work) -> Sequence[Round]:
         Round("holds", 2.0, lambda: expire_holds(database)),
         Round("notices", 1.0, lambda: tell_all(database, catalogs=catalogs, app_url=app_url, now=clock.now())),
         Round("audit seals", 1.0, lambda: seal(database, encryption, now=clock.now())),
+        Round("bulk actions", 1.0, lambda: bulk.go_on(now=clock.now())),
         Round("subscriptions", 5.0, lambda: settle_all(database, now=clock.now())),
         Round("overrides", 5.0, lambda: overrides.sweep(database, now=clock.now())),
     )

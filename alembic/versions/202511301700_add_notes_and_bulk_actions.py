@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["created_by"], ["users.id"], name=op.f("fk_bulk_actions_created_by_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_actions")),
     )
+    op.create_index("ix_bulk_actions_running", "bulk_actions", ["id"], postgresql_where=sa.text("state = 'running'"))
     op.create_table(
         "bulk_action_users",
         sa.Column("bulk_action_id", sa.Uuid(), nullable=False),

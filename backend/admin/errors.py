@@ -33,3 +33,27 @@ class StateConflict(PlatformError):
     code = "state_conflict"
     status = 409
     title = "Not in this state"
+
+
+class NoteUnknown(PlatformError):
+    """No note about this user has this id."""
+
+    code = "note_unknown"
+    status = 404
+    title = "No such note"
+
+
+class BulkActionUnknown(PlatformError):
+    """No bulk action has this id."""
+
+    code = "bulk_action_unknown"
+    status = 404
+    title = "No such bulk action"
+
+
+class UsersChanged(PlatformError):
+    """Other users would be affected than the preview showed; look at it again."""
+
+    code = "users_changed"
+    status = 409
+    title = "Other users are affected now"

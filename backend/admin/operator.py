@@ -34,7 +34,7 @@ class Operator:
     def ensure(self, permission: Permission) -> None:
         """Raises NoOperator."""
         if not allowed(self.roles, permission):
-            mine = ", ".join(sorted(self.roles))
+            mine = ", ".join(sorted(self.roles)) or "none"
             raise NoOperator(f"Your role ({mine}) has no permission {permission}.", permission=permission)
 
     async def ensure_may_change(
@@ -67,8 +67,20 @@ def operator_of(principal: Principal, permission: Permission | None, *, address:
         raise NoOperator("This is for operators of the platform who are signed in.")
     actor = Actor("user", user_id=principal.user_id, address=address, request_id=request_id)
     operator = Operator(principal.user_id, principal.roles, actor)
+    return _ensured(operator, permission, has_second_factor=principal.has_second_factor)
+
+
+async def operator_in(session: SystemSession, actor: Actor, permission: Permission) -> Operator:
+    """The operator who asked for background work, with what they may do now. Raises NoOperator, SecondFactorNeeded."""
+    assert actor.user_id is not None
+    user = await session.get_one(User, actor.user_id)
+    roles = await roles_of(session, user_id=user.id) if user.status == "active" else []
+    return _ensured(Operator(user.id, frozenset(roles), actor), permission, has_second_factor=user.mfa_enabled)
+
+
+def _ensured(operator: Operator, permission: Permission | None, *, has_second_factor: bool) -> Operator:
     if permission is not None:
         operator.ensure(permission)
-    if SUPERADMIN not in principal.roles and not principal.has_second_factor:
+    if SUPERADMIN not in operator.roles and not has_second_factor:
         raise SecondFactorNeeded("Operators need two-factor sign-in: turn it on under Settings, Security.")
     return operator

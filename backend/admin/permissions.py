@@ -13,6 +13,9 @@ Permission = Literal[
     "users.roles",
     "users.sessions",
     "users.second_factor",
+    "users.impersonate",
+    "users.impersonate_write",
+    "notes.write",
     "plans.assign",
     "overrides.write",
     "audit.read",
@@ -27,8 +30,17 @@ _ALL: frozenset[Permission] = frozenset(get_args(Permission))
 PERMISSIONS: Mapping[OperatorRole, frozenset[Permission]] = {
     "superadmin": _ALL,
     "admin": _ALL - {"users.roles"},
-    "support": _LOOKS | {"users.edit", "users.lock", "users.sessions", "users.second_factor", "overrides.write"},
-    "billing": _LOOKS | {"plans.assign", "overrides.write"},
+    "support": _LOOKS
+    | {
+        "users.edit",
+        "users.lock",
+        "users.sessions",
+        "users.second_factor",
+        "users.impersonate",
+        "notes.write",
+        "overrides.write",
+    },
+    "billing": _LOOKS | {"notes.write", "plans.assign", "overrides.write"},
     "read_only": _LOOKS | {"audit.read"},
 }
 

@@ -92,6 +92,15 @@ async def list_users(
     return UserPage(items, total, is_exact)
 
 
+async def ids_of(session: ReadSession, wanted: UserFilter, *, most: int, default_plan: str) -> Sequence[UserId]:
+    """The users of a list, the newest first, and one more than `most` where there are more."""
+    which = _conditions(wanted)
+    if wanted.plan is not None:
+        which.append((await _on_plan(session, wanted.plan, default_plan))[0])
+    found = await session.scalars(select(User.id).where(*which).order_by(*_ORDERS["-created_at"]).limit(most + 1))
+    return found.all()
+
+
 async def find(session: ReadSession, user_id: UUID) -> User:
     """The user with this id, a deleted one too. Raises UserUnknown."""
     user = await session.get(User, user_id)

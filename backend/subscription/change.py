@@ -61,7 +61,7 @@ async def assign_plan(
     present = await resolve(session, account_id=account_id, catalogs=catalogs, now=now)
     if present is None:
         raise AccountUnknown("No account has this id.")
-    terms = _plan(present.catalog, plan_name)
+    terms = plan_on_sale(present.catalog, plan_name)
     expires_at = days_from(present.now, duration_days)
     await _settle_what_is_due(session, account_id=account_id, present=present, now=now)
     if present.subscription and present.facts and present.subscription.plan_id == terms.plan_id:
@@ -82,7 +82,8 @@ async def assign_plan(
     return assignment
 
 
-def _plan(catalog: Catalog, name: str) -> PlanTerms:
+def plan_on_sale(catalog: Catalog, name: str) -> PlanTerms:
+    """The plan of this name. Raises PlanUnknown."""
     for plan in catalog.plans:
         if plan.name == name:
             return plan

@@ -113,6 +113,16 @@ class UserKeyAnswer(_Answer):
     last_used_at: datetime | None
 
 
+class NoteAnswer(_Answer):
+    """A note; `author` is the address of the operator `created_by`."""
+
+    id: UUID
+    text: str
+    created_by: UUID
+    author: str
+    created_at: datetime
+
+
 class UserAnswer(UserRowAnswer):
     """One user whole. Of a deleted user `plan_terms` and `usage` are null: their account grants nothing."""
 
@@ -123,6 +133,7 @@ class UserAnswer(UserRowAnswer):
     usage: UsageResponse | None
     sessions: list[UserSessionAnswer]
     keys: list[UserKeyAnswer]
+    notes: list[NoteAnswer]
 
 
 class RolesAnswer(BaseModel):

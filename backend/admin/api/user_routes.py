@@ -13,6 +13,7 @@ from backend.admin.api.schemas import (
     ClearedAnswer,
     EditBody,
     LockBody,
+    NoteAnswer,
     PlanBody,
     RevokedAnswer,
     RolesAnswer,
@@ -25,6 +26,7 @@ from backend.admin.api.schemas import (
     UserSessionAnswer,
 )
 from backend.admin.errors import NoOperator, SecondFactorNeeded, StateConflict, TargetProtected
+from backend.admin.notes import notes_of
 from backend.admin.operator import Operator
 from backend.admin.permissions import OperatorRole
 from backend.admin.users import Sort, UserFilter
@@ -47,6 +49,7 @@ router = APIRouter(prefix="/v1/admin/users", tags=["Operators"], route_class=Str
 
 _OPERATES = (Unauthenticated, NoOperator, SecondFactorNeeded)
 _CHANGES = (*_OPERATES, UserUnknown, TargetProtected)
+_NEWEST = 20
 
 
 @router.get("", responses=problem_responses(*_OPERATES))
@@ -85,7 +88,7 @@ async def read_user(
     catalogs: CurrentCatalogs,
     now: Now,
 ) -> UserAnswer:
-    """One user whole: subscription, usage, sessions, keys."""
+    """One user whole: subscription, usage, sessions, keys, and the newest notes."""
     async with database.read() as session:
         user = await users.find(session, user_id)
         account_id = user.personal_account_id
@@ -100,6 +103,7 @@ async def _whole(session: ReadSession, user: User, catalogs: CurrentCatalogs, no
     row = await users.row_of(session, user, default_plan=default)
     entitlements = await entitlements_of(session, user.id, now=now) if user.deleted_at is None else None
     present = {"plan": entitlements.terms.name} if entitlements else {}  # a row may wait for its end to be written
+    noted, _ = await notes_of(session, user.id, limit=_NEWEST)
     return UserAnswer(
         **{**UserRowAnswer.model_validate(row).model_dump(), **present},
         email_verified_at=user.email_verified_at,
@@ -110,6 +114,7 @@ async def _whole(session: ReadSession, user: User, catalogs: CurrentCatalogs, no
         sessions=[
             UserSessionAnswer.model_validate(one) for one in await live_sessions(session, user_id=user.id, now=now)
         ],
+        notes=[NoteAnswer.model_validate(note) for note in noted],
         keys=[
             UserKeyAnswer.model_validate(one.row)
             for one in await list_keys(session, account_id=user.personal_account_id, most=MOST_KEYS, now=now)

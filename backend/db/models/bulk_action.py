@@ -21,6 +21,7 @@ class BulkAction(Base):
     __table_args__ = (
         CheckConstraint("state IN ('running', 'finished', 'stopped')", name="state"),
         CheckConstraint("(state = 'running') = (ended_at IS NULL)", name="ended_at"),
+        Index("ix_bulk_actions_running", "id", postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

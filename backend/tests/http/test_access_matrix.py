@@ -52,6 +52,7 @@ ACCESS: Mapping[str, tuple[int, ...]] = {
 
 NOBODYS = "01920000-0000-7000-8000-000000000001"
 EMAIL, TOKEN = {"email": "nobody@example.com"}, {"token": "x" * 43}
+BULK = {"action": "unlock", "ids": [NOBODYS]}
 SPEND = {"meter": "compute", "amount": 1}
 
 
@@ -150,6 +151,14 @@ OPERATIONS = [
         {"meter": "jobs", "kind": "add", "amount": 1, "reason": "a test"},
     ),
     Operation("DELETE", "/v1/admin/users/{user_id}/overrides/{override_id}", "operate"),
+    Operation("GET", "/v1/admin/users/{user_id}/notes", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/notes", "operate", {"text": "a test"}),
+    Operation("DELETE", "/v1/admin/users/{user_id}/notes/{note_id}", "operate"),
+    Operation("GET", "/v1/admin/bulk-actions", "operate"),
+    Operation("POST", "/v1/admin/bulk-actions/preview", "operate", BULK),
+    Operation("POST", "/v1/admin/bulk-actions", "operate", {**BULK, "ticket": "x", "reason": "a test"}),
+    Operation("GET", "/v1/admin/bulk-actions/{bulk_action_id}", "operate"),
+    Operation("POST", "/v1/admin/bulk-actions/{bulk_action_id}/stop", "operate"),
     Operation("POST", "/v1/auth/logout", "session"),
 ]
 # These answer 401 about what is in their body, to everybody alike.
@@ -244,6 +253,8 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
         key_id=NOBODYS,
         user_id=NOBODYS,
         override_id=NOBODYS,
+        note_id=NOBODYS,
+        bulk_action_id=NOBODYS,
         decision="nobodys",
         subject="someone",
         external_id="gone" if operation.method == "DELETE" and operation.path.endswith("external_id}") else "team",

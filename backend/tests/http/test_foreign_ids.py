@@ -63,6 +63,12 @@ PLACES = {
     ("/v1/admin/users/{user_id}/overrides", "user_id"),
     ("/v1/admin/users/{user_id}/overrides/{override_id}", "user_id"),
     ("/v1/admin/users/{user_id}/overrides/{override_id}", "override_id"),
+    # Tried in test_admin_notes_http.py and test_admin_bulk_http.py.
+    ("/v1/admin/users/{user_id}/notes", "user_id"),
+    ("/v1/admin/users/{user_id}/notes/{note_id}", "user_id"),
+    ("/v1/admin/users/{user_id}/notes/{note_id}", "note_id"),
+    ("/v1/admin/bulk-actions/{bulk_action_id}", "bulk_action_id"),
+    ("/v1/admin/bulk-actions/{bulk_action_id}/stop", "bulk_action_id"),
     ("/v1/admin/audit-logs", "target_id"),
     ("/v1/admin/audit-logs", "request_id"),
     ("/v1/admin/audit-logs/export", "target_id"),

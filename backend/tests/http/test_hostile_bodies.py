@@ -34,6 +34,9 @@ METHODS = ("post", "put", "patch")
 
 # A good body of each operation; the hostile ones are made from it. A route that is missing here fails a test.
 GOOD: dict[str, dict[str, Any]] = {
+    "/v1/admin/users/{user_id}/notes": {"text": "called"},
+    "/v1/admin/bulk-actions/preview": {"action": "lock", "filter": {"q": "example.com"}},
+    "/v1/admin/bulk-actions": {"action": "lock", "filter": {"q": "e"}, "ticket": "x", "reason": "a test"},
     "/v1/auth/register": {"email": "new@example.com", "password": PASSWORD},
     "/v1/auth/login": {"email": "new@example.com", "password": PASSWORD},
     "/v1/auth/verify-email": {"token": "x" * 43},
@@ -100,10 +103,14 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 # Its body is a list of what stands above.
 OF_EVENTS = "/v1/usage/events"
-WITHOUT_BODY = {"/v1/auth/logout"} | {
-    f"/v1/admin/users/{{user_id}}/{act}"
-    for act in ("unlock", "reset-2fa", "resend-verification", "revoke-sessions", "clear-rate-limits")
-}
+WITHOUT_BODY = (
+    {"/v1/auth/logout"}
+    | {
+        f"/v1/admin/users/{{user_id}}/{act}"
+        for act in ("unlock", "reset-2fa", "resend-verification", "revoke-sessions", "clear-rate-limits")
+    }
+    | {"/v1/admin/bulk-actions/{bulk_action_id}/stop"}
+)
 MAY_BE_EMPTY = {
     "/v1/keys/{key_id}/rotate",
     "/v1/usage/reservations/{reservation_id}/release",
@@ -116,6 +123,9 @@ OF_A_USER = {
     "/v1/admin/users/{user_id}/roles",
     "/v1/admin/users/{user_id}/upgrade-plan",
     "/v1/admin/users/{user_id}/overrides",
+    "/v1/admin/users/{user_id}/notes",
+    "/v1/admin/bulk-actions",
+    "/v1/admin/bulk-actions/preview",
     "/v1/keys",
     "/v1/keys/{key_id}/rotate",
     "/v1/auth/2fa/enable-init",
@@ -169,6 +179,8 @@ def url_of(path: str) -> str:
         key_id=reservation,
         user_id=reservation,
         override_id=reservation,
+        note_id=reservation,
+        bulk_action_id=reservation,
         name="pro",
         decision="none",
     )

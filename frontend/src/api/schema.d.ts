@@ -351,8 +351,9 @@ export interface paths {
          * Read Decision
          * @description Why it was refused, and what the same question is answered now; nothing is spent.
          *
-         *     `decision` is a decision's id or a request's. Of a request that is not the first of equal ones it is looked for
-         *     among the newest 5,000 refusals.
+         *     `decision` is a decision's id or a request's. A request that is not the first of equal ones is looked for among
+         *     5,000 refusals: those before its time where the server named it, else the newest. Beyond the first 32 equal ones
+         *     of a second only decisions are known, under the id that their answers say.
          */
         get: operations["read_decision_v1_decisions__decision__get"];
         put?: never;
@@ -1213,7 +1214,7 @@ export interface paths {
         };
         /**
          * Read User
-         * @description One user whole: subscription, usage, sessions, keys.
+         * @description One user whole: subscription, usage, sessions, keys, and the newest notes.
          */
         get: operations["read_user_v1_admin_users__user_id__get"];
         put?: never;
@@ -1518,6 +1519,134 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/users/{user_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notes
+         * @description What operators noted about this user, the newest first.
+         */
+        get: operations["list_notes_v1_admin_users__user_id__notes_get"];
+        put?: never;
+        /**
+         * Add Note
+         * @description Notes something about a user.
+         */
+        post: operations["add_note_v1_admin_users__user_id__notes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/users/{user_id}/notes/{note_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Note
+         * @description Takes a note away. What it said stays in the audit log.
+         */
+        delete: operations["remove_note_v1_admin_users__user_id__notes__note_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/bulk-actions/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Bulk Action
+         * @description Whom an act would affect, and whom not. Changes nothing.
+         */
+        post: operations["preview_bulk_action_v1_admin_bulk_actions_preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/bulk-actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Bulk Actions
+         * @description Bulk actions, the newest first.
+         */
+        get: operations["list_bulk_actions_v1_admin_bulk_actions_get"];
+        put?: never;
+        /**
+         * Start Bulk Action
+         * @description Begins an act for those whom its preview showed; background work does it, user by user.
+         */
+        post: operations["start_bulk_action_v1_admin_bulk_actions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/bulk-actions/{bulk_action_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Bulk Action
+         * @description How far a bulk action is.
+         */
+        get: operations["read_bulk_action_v1_admin_bulk_actions__bulk_action_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/bulk-actions/{bulk_action_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Bulk Action
+         * @description Leaves those alone who have not had their turn yet. Who had it is not changed back.
+         */
+        post: operations["stop_bulk_action_v1_admin_bulk_actions__bulk_action_id__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dev/mail": {
         parameters: {
             query?: never;
@@ -1660,6 +1789,69 @@ export interface components {
             items: components["schemas"]["AuditEventAnswer"][];
         };
         /**
+         * BulkActionAnswer
+         * @description How far a bulk action is. `left_out` counts those to whom it could not be done, by the reason.
+         */
+        BulkActionAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "lock" | "unlock" | "revoke_sessions" | "resend_verification" | "upgrade_plan";
+            /** Arguments */
+            arguments: {
+                [key: string]: unknown;
+            };
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "finished" | "stopped";
+            /** Detail */
+            detail: string | null;
+            /**
+             * Created By
+             * Format: uuid
+             */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Total */
+            total: number;
+            /** Waiting */
+            waiting: number;
+            /** Done */
+            done: number;
+            /** Left Out */
+            left_out: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * BulkActionPageAnswer
+         * @description A page of bulk actions, the newest first.
+         */
+        BulkActionPageAnswer: {
+            /** Page */
+            page: number;
+            /** Page Size */
+            page_size: number;
+            /** Total */
+            total: number;
+            /** Items */
+            items: components["schemas"]["BulkActionAnswer"][];
+        };
+        /**
          * ChangePasswordBody
          * @description The present password (left out by who has none yet) and the one from now on.
          */
@@ -1791,6 +1983,8 @@ export interface components {
         /**
          * DenialsAnswer
          * @description Refusals, the newest first. `next` is the `after` of those before them; null is the end.
+         *
+         *     Where a filter leaves most of them out, there may be fewer than `limit` although there are more.
          */
         DenialsAnswer: {
             /** Items */
@@ -1882,6 +2076,20 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /**
+         * FilterBody
+         * @description Users as `GET /v1/admin/users` finds them; without any condition, all who are not deleted.
+         */
+        FilterBody: {
+            /** Q */
+            q?: string | null;
+            /** Status */
+            status?: ("unverified" | "active" | "suspended" | "deleted") | null;
+            /** Plan */
+            plan?: string | null;
+            /** Role */
+            role?: ("superadmin" | "admin" | "support" | "billing" | "read_only") | null;
         };
         /**
          * GivenAnswer
@@ -2302,6 +2510,53 @@ export interface components {
             rate_limit_per_minute?: number | null;
         };
         /**
+         * NoteAnswer
+         * @description A note; `author` is the address of the operator `created_by`.
+         */
+        NoteAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Created By
+             * Format: uuid
+             */
+            created_by: string;
+            /** Author */
+            author: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * NoteBody
+         * @description What other operators should know; the user never sees it.
+         */
+        NoteBody: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * NotePageAnswer
+         * @description A page of notes, the newest first.
+         */
+        NotePageAnswer: {
+            /** Page */
+            page: number;
+            /** Page Size */
+            page_size: number;
+            /** Total */
+            total: number;
+            /** Items */
+            items: components["schemas"]["NoteAnswer"][];
+        };
+        /**
          * NoticeAnswer
          * @description That `percent` of a quota was reached at `reached_at`, by the account's clock. `used` and `limit` are as they
          *     were then, in base units. A level is told of once in each period and does not reset: its `resets_at` is null.
@@ -2404,7 +2659,7 @@ export interface components {
             /** Roles */
             roles: string[];
             /** Permissions */
-            permissions: ("stats.read" | "users.read" | "users.edit" | "users.address" | "users.lock" | "users.delete" | "users.roles" | "users.sessions" | "users.second_factor" | "plans.assign" | "overrides.write" | "audit.read")[];
+            permissions: ("stats.read" | "users.read" | "users.edit" | "users.address" | "users.lock" | "users.delete" | "users.roles" | "users.sessions" | "users.second_factor" | "users.impersonate" | "users.impersonate_write" | "notes.write" | "plans.assign" | "overrides.write" | "audit.read")[];
         };
         /**
          * OtpBody
@@ -2628,6 +2883,25 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /**
+         * PreviewAnswer
+         * @description How many are matched and would be affected. `ticket` stands for exactly these.
+         *
+         *     Left out are `unknown` or deleted ones, `protected` ones (operators, oneself), and those whose `state` the act
+         *     does not begin from.
+         */
+        PreviewAnswer: {
+            /** Matched */
+            matched: number;
+            /** Affected */
+            affected: number;
+            /** Left Out */
+            left_out: {
+                [key: string]: number;
+            };
+            /** Ticket */
+            ticket: string;
         };
         /**
          * ProfileAnswer
@@ -3046,6 +3320,28 @@ export interface components {
             } | null;
         };
         /**
+         * StartBody
+         * @description The same with the `ticket` of its preview, and why it is done; the audit log says so for each user.
+         */
+        StartBody: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "lock" | "unlock" | "revoke_sessions" | "resend_verification" | "upgrade_plan";
+            /** Ids */
+            ids?: string[] | null;
+            filter?: components["schemas"]["FilterBody"] | null;
+            /** Plan Name */
+            plan_name?: string | null;
+            /** Duration Days */
+            duration_days?: number | null;
+            /** Ticket */
+            ticket: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * StatisticsAnswer
          * @description The platform in numbers, as of `as_of`: at most a minute old where there are over 10,000 users.
          *
@@ -3247,6 +3543,8 @@ export interface components {
             sessions: components["schemas"]["UserSessionAnswer"][];
             /** Keys */
             keys: components["schemas"]["UserKeyAnswer"][];
+            /** Notes */
+            notes: components["schemas"]["NoteAnswer"][];
         };
         /**
          * UserKeyAnswer
@@ -3498,6 +3796,26 @@ export interface components {
             meter?: string | null;
             /** Amount */
             amount?: number | null;
+        };
+        /**
+         * WishBody
+         * @description One act for many users: those with these `ids`, or those that `filter` finds, at most 10,000.
+         *
+         *     `plan_name` and `duration_days` (30) are of `upgrade_plan` alone.
+         */
+        WishBody: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "lock" | "unlock" | "revoke_sessions" | "resend_verification" | "upgrade_plan";
+            /** Ids */
+            ids?: string[] | null;
+            filter?: components["schemas"]["FilterBody"] | null;
+            /** Plan Name */
+            plan_name?: string | null;
+            /** Duration Days */
+            duration_days?: number | null;
         };
         /**
          * DecisionAnswer
@@ -11405,6 +11723,771 @@ export interface operations {
                 };
             };
             /** @description `override_over`: This override is over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_notes_v1_admin_users__user_id__notes_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotePageAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user_unknown`: No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_note_v1_admin_users__user_id__notes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user_unknown`: No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_note_v1_admin_users__user_id__notes__note_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                note_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `note_unknown`: No such note */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_bulk_action_v1_admin_bulk_actions_preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WishBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plan_unknown`: No such plan; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_bulk_actions_v1_admin_bulk_actions_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkActionPageAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_bulk_action_v1_admin_bulk_actions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkActionAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `users_changed`: Other users are affected now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plan_unknown`: No such plan; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_bulk_action_v1_admin_bulk_actions__bulk_action_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bulk_action_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkActionAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bulk_action_unknown`: No such bulk action */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_bulk_action_v1_admin_bulk_actions__bulk_action_id__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bulk_action_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkActionAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `bulk_action_unknown`: No such bulk action */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `state_conflict`: Not in this state */
             409: {
                 headers: {
                     [name: string]: unknown;
