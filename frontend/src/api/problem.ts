@@ -13,6 +13,8 @@ export interface Problem {
   readonly detail: string;
   readonly code: string;
   readonly requestId: string | null;
+  /** Of a refusal that is kept, and can be explained. */
+  readonly decisionId: string | null;
   readonly meter: string | null;
   readonly used: number | null;
   readonly held: number | null;
@@ -76,6 +78,7 @@ export function readProblem(body: unknown, status: number): Problem | null {
     status,
     detail: text(fields.detail) ?? '',
     requestId: text(fields.request_id),
+    decisionId: text(fields.decision_id),
     meter: text(fields.meter),
     used: number(fields.used),
     held: number(fields.held),

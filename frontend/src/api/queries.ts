@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions, skipToken } from '@tanstack/react-query';
 import { api } from './client';
-import { answerOf } from './problem';
-import type { UsageAnswer, UsageSeries } from './types';
+import { answerOf, ApiError } from './problem';
+import type { DenialCode, UsageAnswer, UsageSeries } from './types';
 
 /** The first part of the key of everything that belongs to the signed-in account. */
 export const ACCOUNT_DATA = ['account'] as const;
@@ -105,6 +105,8 @@ export const sessionsQuery = queryOptions({
 });
 
 const MOST_KEYS = 100;
+const MOST_DENIALS = 50;
+const NOT_YET_MS = 1_000;
 
 /** The keys of the account, or the reader's own, the newest first. */
 export const keysQuery = infiniteQueryOptions({
@@ -115,6 +117,35 @@ export const keysQuery = infiniteQueryOptions({
   getNextPageParam: (last) => last.next_after,
   staleTime: LIVE_MS,
 });
+
+export interface DenialsWanted {
+  readonly code?: DenialCode | undefined;
+  readonly meter?: string | undefined;
+  /** Moments; the last one is no part. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** What was refused to the account, the newest first. */
+export const denialsQuery = (wanted: DenialsWanted) =>
+  infiniteQueryOptions({
+    queryKey: [...ACCOUNT_DATA, 'denials', wanted],
+    queryFn: ({ pageParam: after, signal }) =>
+      answerOf(api.GET('/v1/decisions', { params: { query: { ...wanted, limit: MOST_DENIALS, after } }, signal })),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+    staleTime: SOON_MS,
+  });
+
+/** A refusal by the id of its decision or of its request. One is written down a second or two after its answer. */
+export const explainedQuery = (name: string) =>
+  queryOptions({
+    queryKey: [...ACCOUNT_DATA, 'decision', name],
+    queryFn: ({ signal }) => answerOf(api.GET('/v1/decisions/{decision}', { params: { path: { decision: name } }, signal })),
+    retry: (failures, error) => failures < 3 && (!(error instanceof ApiError) || error.status === 404 || error.status >= 500),
+    retryDelay: NOT_YET_MS,
+    refetchInterval: LIVE_MS,
+  });
 
 export const healthQuery = queryOptions({
   queryKey: ['health'],

@@ -12,6 +12,11 @@ export type SignInAnswer = Answer<'/v1/auth/login', 'post', 200>;
 /** The signed-in operator. */
 export type Operator = Answer<'/v1/admin/me', 'get', 200>;
 export type Permission = Operator['permissions'][number];
+export type UsersQuery = NonNullable<paths['/v1/admin/users']['get']['parameters']['query']>;
+export type UserPage = Answer<'/v1/admin/users', 'get', 200>;
+export type UserRow = UserPage['items'][number];
+/** One user whole. */
+export type UserWhole = Answer<'/v1/admin/users/{user_id}', 'get', 200>;
 export type Statistics = Answer<'/v1/admin/stats', 'get', 200>;
 export type Me = Answer<'/v1/auth/me', 'get', 200>;
 export type OwnAccount = Me['accounts'][number];
@@ -32,3 +37,4 @@ export type KeyPoint = NonNullable<UsageSeries['keys']>[number];
 export type Denial = Answer<'/v1/decisions', 'get', 200>['items'][number];
 /** A refusal whole: rule by rule, then and now. */
 export type Explained = Answer<'/v1/decisions/{decision}', 'get', 200>;
+export type DenialCode = NonNullable<NonNullable<paths['/v1/decisions']['get']['parameters']['query']>['code']>;

@@ -6,6 +6,7 @@ const ROOMS = [
   { to: '/app', room: 'overview', exact: true },
   { to: '/app/usage', room: 'usage', exact: false },
   { to: '/app/live', room: 'live', exact: true },
+  { to: '/app/requests', room: 'requests', exact: false },
   { to: '/app/plans', room: 'plans', exact: false },
   { to: '/app/limits', room: 'limits', exact: false },
   { to: '/app/keys', room: 'keys', exact: false },

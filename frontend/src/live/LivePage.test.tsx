@@ -41,6 +41,8 @@ describe('the live view', () => {
     expect(denial).toContain('Refused · Jobs: the limit is reached');
     expect(denial).toContain('8 of 10 used · 1,204 times · POST /v1/usage/consume · key …c0ffee12 · request req_9');
     expect(denial).toContain('3 asked');
+    const why = screen.getByRole('link', { name: /^Why\? Refused · Jobs: the limit is reached, .*14:03:13$/ });
+    expect(why.getAttribute('href')).toBe('/app/requests/019ab000-0000-7000-8000-000000000002');
     expect(jobs).toMatch(/Jobsspent\+3$/);
     expect(storageLine).toMatch(/Storagespent-2 MB$/);
     expect(screen.getByText(/^In the order it came in, newest first\. Times are those of Berlin and say when it took place\.$/)).toBeTruthy();

@@ -1,9 +1,7 @@
 import { Button } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { useState, useSyncExternalStore } from 'react';
 import { acting } from '../api/acting';
 import { ApiError } from '../api/problem';
-import { usageQuery } from '../api/queries';
 import { useReader } from '../overview/useReader';
 import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
@@ -12,6 +10,7 @@ import { PageHeading } from '../ui/PageHeading';
 import { Panel } from '../ui/Panel';
 import classes from './Live.module.css';
 import { LiveRows } from './LiveRows';
+import { useUnits } from '../usage/units';
 import { hasGap, withEvents, type LiveRow } from './rows';
 import { useLiveStream } from './useLiveStream';
 
@@ -42,8 +41,7 @@ function LivePanel() {
   const { connection, error } = useLiveStream((events) => {
     setShown(({ rows, gap }) => ({ rows: withEvents(rows, events), gap: gap || hasGap(events) }));
   }, paused);
-  const usage = useQuery(usageQuery).data;
-  const units = new Map(usage?.meters.map(({ meter, unit }) => [meter, unit]));
+  const unitOf = useUnits();
   return (
     <>
       <p className={classes.quiet}>{words.lead}</p>
@@ -77,7 +75,7 @@ function LivePanel() {
       )}
       <LiveRows
         rows={shown.rows}
-        unitOf={(meter) => units.get(meter ?? '') ?? 'one'}
+        unitOf={unitOf}
         reader={reader}
         isEmpty={connection === 'live' || connection === 'paused'}
       />

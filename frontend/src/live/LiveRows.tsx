@@ -1,10 +1,12 @@
+import { Link } from '@tanstack/react-router';
 import { texts } from '../texts';
 import { formatClock, formatCount, zoneName } from '../texts/format';
 import { StopIcon } from '../ui/icons';
 import type { Reader } from '../usage/meterText';
+import type { UnitOf } from '../usage/units';
 import classes from './Live.module.css';
 import { MOST_ROWS, type LiveRow } from './rows';
-import { rowText, type UnitOf } from './rowText';
+import { rowText } from './rowText';
 
 interface LiveRowsProps {
   readonly rows: readonly LiveRow[];
@@ -53,10 +55,11 @@ export function LiveRows({ rows, unitOf, reader, isEmpty }: LiveRowsProps) {
 function Line({ row, unitOf, reader }: { readonly row: LiveRow; readonly unitOf: UnitOf; readonly reader: Reader }) {
   const { what, details, amount } = rowText(row, unitOf, reader.zone);
   const at = row.kind === 'usage' ? row.occurred_at : row.first_at;
+  const time = formatClock(at, reader.zone, reader.now);
   return (
     <tr>
       <td>
-        <time dateTime={at}>{formatClock(at, reader.zone, reader.now)}</time>
+        <time dateTime={at}>{time}</time>
       </td>
       <td>
         <span className={row.kind === 'denial' ? classes.denied : classes.what}>
@@ -64,6 +67,16 @@ function Line({ row, unitOf, reader }: { readonly row: LiveRow; readonly unitOf:
           {what}
         </span>
         <span className={classes.details}>{details}</span>
+        {row.kind === 'denial' && (
+          <Link
+            to="/app/requests/$decision"
+            params={{ decision: row.id }}
+            className={classes.why}
+            aria-label={texts.live.whyOf(what, time)}
+          >
+            {texts.live.why}
+          </Link>
+        )}
       </td>
       <td>{amount}</td>
     </tr>

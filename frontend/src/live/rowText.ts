@@ -1,8 +1,10 @@
+import { refusalHeading } from '../overview/refusalText';
 import { texts } from '../texts';
 import { formatCount, formatTime } from '../texts/format';
 import { formatAmount, formatUsed } from '../usage/amount';
 import { meterName } from '../usage/meterText';
 import { keyName } from '../usage/seriesRows';
+import type { UnitOf } from '../usage/units';
 import type { DenialRow, LiveRow, UsageRow } from './rows';
 
 export interface RowText {
@@ -11,9 +13,6 @@ export interface RowText {
   readonly details: string;
   readonly amount: string;
 }
-
-/** The unit of a meter, as far as it is known; whatever else is counted one by one. */
-export type UnitOf = (meter: string | null) => string;
 
 /** One line of the live view in words. */
 export function rowText(row: LiveRow, unitOf: UnitOf, zone: string): RowText {
@@ -37,8 +36,6 @@ function usageText(row: UsageRow, unitOf: UnitOf, zone: string): RowText {
 function denialText(row: DenialRow, unitOf: UnitOf): RowText {
   const words = texts.live;
   const unit = unitOf(row.meter);
-  const heading = texts.refusal.heading[row.code] ?? texts.refusal.heading.other;
-  const what = heading === undefined ? row.code : heading(row.meter === null ? '' : meterName(row.meter));
   const isKnown = row.used !== null && row.limit !== null;
   const details = [
     ...(isKnown ? [words.usedOf(formatUsed(row.used, row.limit, unit), formatAmount(row.limit, unit))] : []),
@@ -49,7 +46,7 @@ function denialText(row: DenialRow, unitOf: UnitOf): RowText {
   ];
   const isAmount = row.meter !== null && row.requested !== null;
   return {
-    what: words.refusal(what),
+    what: words.refusal(refusalHeading(row.code, row.meter)),
     details: details.join(' · '),
     amount: isAmount ? words.asked(formatAmount(row.requested, unit)) : '',
   };

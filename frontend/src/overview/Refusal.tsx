@@ -34,6 +34,11 @@ export function Refusal({ problem, reader }: { readonly problem: Problem; readon
           <li key={step}>{step}</li>
         ))}
       </ul>
+      {problem.decisionId !== null && (
+        <Link to="/app/requests/$decision" params={{ decision: problem.decisionId }}>
+          {texts.refusal.why}
+        </Link>
+      )}
       {upgrade !== null && (
         <Anchor
           {...(upgrade.startsWith('/') ? { component: Link, to: upgrade } : { href: upgrade })}

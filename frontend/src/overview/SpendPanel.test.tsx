@@ -63,6 +63,7 @@ function refused(upgradeUrl: string) {
     code: 'quota_exceeded',
     detail: 'All 10 jobs of this period are used.',
     request_id: 'req_7',
+    decision_id: '019ab000-0000-7000-8000-000000000009',
     meter: 'jobs',
     used: 10,
     limit: 10,
@@ -94,6 +95,8 @@ describe('SpendPanel', () => {
       expect(alert.textContent).toContain(text);
     }
     expect(screen.getByRole('link', { name: 'See the plans' }).getAttribute('href')).toBe('/app/plans');
+    const why = screen.getByRole('link', { name: 'See rule by rule why' });
+    expect(why.getAttribute('href')).toBe('/app/requests/019ab000-0000-7000-8000-000000000009');
     expect(session.status).toBe('signed-in');
   });
 
@@ -102,7 +105,7 @@ describe('SpendPanel', () => {
     draw();
     await spend();
     await screen.findByRole('alert');
-    expect(screen.queryByRole('link')).toBeNull();
+    expect(screen.queryByRole('link', { name: 'See the plans' })).toBeNull();
   });
 
   it('offers no second try for an account that is gone, for it would spend for another', async () => {

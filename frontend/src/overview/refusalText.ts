@@ -3,6 +3,7 @@ import { texts } from '../texts';
 import { formatDuration, formatMoment } from '../texts/format';
 import { formatAmount, formatUsed } from '../usage/amount';
 import { meterName, type Reader } from '../usage/meterText';
+import { knownUnit } from '../usage/units';
 
 export interface RefusalText {
   readonly heading: string;
@@ -11,9 +12,6 @@ export interface RefusalText {
   readonly facts: readonly { readonly term: string; readonly value: string }[];
   readonly steps: readonly string[];
 }
-
-/** What a meter's base unit is, for the platform's own meters; others are counted one by one. */
-const UNITS: Record<string, string> = { storage: 'byte', compute: 'second' };
 
 /** Whether the server refused by a rule of the plan or of a limit, as opposed to a failure. */
 export function isRefusal(problem: Problem): boolean {
@@ -27,12 +25,16 @@ export function mayHaveSpent(error: Error): boolean {
   return error.problem === null || error.problem.code === 'outcome_unknown';
 }
 
+/** What was refused, in a few words: by the code of the refusal, and the meter that it is about. */
+export function refusalHeading(code: string, meter: string | null, title: string = code): string {
+  const heading = texts.refusal.heading[code] ?? texts.refusal.heading.other;
+  return heading === undefined ? title : heading(meter === null ? '' : meterName(meter));
+}
+
 /** A refusal in words: what happened, the number, the date, the next step. */
 export function refusalText(problem: Problem, reader: Reader): RefusalText {
-  const meter = problem.meter === null ? '' : meterName(problem.meter);
-  const heading = texts.refusal.heading[problem.code] ?? texts.refusal.heading.other;
   return {
-    heading: heading === undefined ? problem.title : heading(meter),
+    heading: refusalHeading(problem.code, problem.meter, problem.title),
     sentences: [...sentences(problem), texts.refusal.nothingSpent],
     facts: facts(problem, reader),
     steps: steps(problem, reader),
@@ -42,7 +44,7 @@ export function refusalText(problem: Problem, reader: Reader): RefusalText {
 /** From the numbers, as this app writes numbers and times. The server's own sentence only where there are none. */
 function sentences(problem: Problem): string[] {
   const words = texts.refusal;
-  const unit = UNITS[problem.meter ?? ''] ?? 'one';
+  const unit = knownUnit(problem.meter);
   if (problem.code === 'concurrency_limited') return [words.atOnce];
   if (problem.code === 'quota_exceeded' && problem.requested !== null) {
     const held = problem.held === null || problem.held === 0 ? [] : [words.heldToo(formatAmount(problem.held, unit))];
@@ -53,7 +55,7 @@ function sentences(problem: Problem): string[] {
 
 function facts(problem: Problem, reader: Reader): RefusalText['facts'] {
   const words = texts.refusal;
-  const unit = UNITS[problem.meter ?? ''] ?? 'one';
+  const unit = knownUnit(problem.meter);
   const list: { term: string; value: string }[] = [];
   if (problem.used !== null) {
     const value =

@@ -44,6 +44,8 @@ export const liveTexts = {
     asked: (amount: string) => `${amount} asked`,
     times: (count: string) => `${count} times`,
     request: (id: string) => `request ${id}`,
+    why: 'Why?',
+    whyOf: (what: string, time: string) => `Why? ${what}, ${time}`,
     usedOf: (used: string, limit: string) => `${used} of ${limit} used`,
     empty: 'Nothing has happened in the last 15 minutes. Use something, and it appears here:',
     command: (url: string) =>

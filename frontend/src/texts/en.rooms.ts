@@ -5,6 +5,7 @@ export const roomTexts = {
     overview: 'Overview',
     usage: 'Usage',
     live: 'Live',
+    requests: 'Requests',
     plans: 'Plans',
     limits: 'Limits',
     keys: 'Keys',

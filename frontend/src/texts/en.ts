@@ -4,6 +4,7 @@ import { liveTexts } from './en.live';
 import { roomTexts } from './en.rooms';
 import { signInTexts } from './en.signIn';
 import { usageTexts } from './en.usage';
+import { whyTexts } from './en.why';
 
 /**
  * Every English text of the web app, and the shape of every other catalogue. Sentences take values that are already formatted (texts/format.ts).
@@ -146,6 +147,8 @@ export const en = {
 
   ...keyTexts,
 
+  ...whyTexts,
+
   ...adminTexts,
 
   overview: { heading: 'Overview' },
@@ -220,6 +223,7 @@ export const en = {
     askOwner: 'An owner or admin of this account can give you another role.',
     askOperator: 'Tell whoever runs this service, with the request id below.',
     upgrade: 'See the plans',
+    why: 'See rule by rule why',
   },
 
   meters: { api_calls: 'API calls', jobs: 'Jobs', storage: 'Storage', compute: 'Compute' } as Record<string, string>,

@@ -52,6 +52,14 @@ export function DoneIcon(props: IconProps) {
   );
 }
 
+export function SkipIcon(props: IconProps) {
+  return (
+    <Icon {...props}>
+      <path d="M5 10h10" />
+    </Icon>
+  );
+}
+
 export function SunIcon(props: IconProps) {
   return (
     <Icon {...props}>

@@ -49,4 +49,21 @@ describe('UsageBar', () => {
     // One line below the bar, and no empty one.
     expect(screen.getByRole('listitem').querySelectorAll('p')).toHaveLength(1);
   });
+
+  it('says how a limit comes about that is not the plan’s own, and speaks of the one in force', () => {
+    const override = {
+      id: 'a',
+      kind: 'add',
+      amount: 50,
+      starts_at: '2026-11-01T00:00:00Z',
+      ends_at: null,
+      reason: '<b>launch</b>',
+    } as const;
+    draw(meter({ limit: 550, plan_limit: 500, remaining: 546, overrides: [override] }));
+    expect(screen.getByText('500 + 50 = 550')).toBeTruthy();
+    expect(screen.getByText('<b>launch</b>').parentElement?.textContent).toBe(
+      '50 more until it is taken back: <b>launch</b>',
+    );
+    expect(screen.getByRole('meter').getAttribute('aria-valuetext')).toContain('4 of 550 used');
+  });
 });

@@ -3,6 +3,7 @@ import type { MeterUsage } from '../api/types';
 import { texts } from '../texts';
 import { NearIcon, StopIcon } from '../ui/icons';
 import { formatAmount } from './amount';
+import { LimitMaking } from './LimitMaking';
 import { meterState, type Level } from './meterState';
 import { amountText, levelText, percentText, projectionText, resetText, spokenText, type Reader } from './meterText';
 import classes from './UsageBar.module.css';
@@ -55,6 +56,7 @@ export function UsageBar({ meter, reader, linked = false }: UsageBarProps) {
         {projection !== null && <span>{projection}</span>}
         {resets !== null && <span>{resets}</span>}
       </p>
+      <LimitMaking meter={meter} reader={reader} />
     </li>
   );
 }

@@ -1,0 +1,44 @@
+/** A day as addresses and date fields name it: "2026-11-23". */
+const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+const DAY_MS = 86_400_000;
+
+/** Whether there is such a day: there is no 30 February. */
+export function isDay(value: unknown): value is string {
+  const found = typeof value === 'string' ? DAY.exec(value) : null;
+  if (found === null) return false;
+  const midnight = new Date(`${value as string}T00:00:00Z`);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(value as string);
+}
+
+export function nextDay(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + DAY_MS).toISOString().slice(0, 'YYYY-MM-DD'.length);
+}
+
+/** The first moment of a day in a zone. Where the clock is set forward at midnight, that is no midnight. */
+export function startOfDay(day: string, zone: string): string {
+  const midnight = Date.parse(`${day}T00:00:00Z`);
+  const found = [-DAY_MS, DAY_MS]
+    .map((away) => midnight - offset(midnight + away, zone))
+    .sort((one, other) => one - other)
+    .find((at) => localTime(at, zone) >= midnight);
+  return new Date(found ?? midnight).toISOString();
+}
+
+/** How far the clock of a zone is ahead of UTC, in milliseconds. */
+const offset = (at: number, zone: string) => localTime(at, zone) - at;
+
+/** What the clock of a zone shows, read as if it were one of UTC. */
+function localTime(at: number, zone: string): number {
+  const parts = new Intl.DateTimeFormat('en', {
+    timeZone: zone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  }).formatToParts(at);
+  const part = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((one) => one.type === type)?.value);
+  return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
+}
