@@ -1,6 +1,7 @@
-import { queryOptions } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api } from './client';
 import { answerOf } from './problem';
+import type { UsersQuery } from './types';
 
 /** The first part of the key of everything that operators see. */
 export const ADMIN_DATA = ['admin'] as const;
@@ -21,3 +22,26 @@ export const statisticsQuery = queryOptions({
   staleTime: LIVE_MS,
   refetchInterval: SLOW_MS,
 });
+
+/** The first part of the key of everything about users: an act on one changes lists and their own room. */
+export const USERS = [...ADMIN_DATA, 'users'] as const;
+
+/** A page of users; the one before stays until the next is there. */
+export const usersQuery = (query: UsersQuery) =>
+  queryOptions({
+    queryKey: [...USERS, 'list', query],
+    queryFn: ({ signal }) => answerOf(api.GET('/v1/admin/users', { params: { query }, signal })),
+    placeholderData: keepPreviousData,
+    staleTime: LIVE_MS,
+  });
+
+/** The first part of the key of everything about one user. */
+export const ofUser = (userId: string) => [...USERS, 'one', userId] as const;
+
+export const userQuery = (userId: string) =>
+  queryOptions({
+    queryKey: [...ofUser(userId), 'whole'],
+    queryFn: ({ signal }) =>
+      answerOf(api.GET('/v1/admin/users/{user_id}', { params: { path: { user_id: userId } }, signal })),
+    refetchInterval: SLOW_MS,
+  });

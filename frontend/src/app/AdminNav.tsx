@@ -4,7 +4,10 @@ import { texts } from '../texts';
 import classes from './RoomNav.module.css';
 
 /** The operators' rooms in their order, and what one needs to see each. */
-const ROOMS = [{ to: '/admin', room: 'overview', permission: 'stats.read', exact: true }] as const;
+const ROOMS = [
+  { to: '/admin', room: 'overview', permission: 'stats.read', exact: true },
+  { to: '/admin/users', room: 'users', permission: 'users.read', exact: false },
+] as const;
 
 /** The way between the operators' rooms: those that the reader may see. */
 export function AdminNav() {

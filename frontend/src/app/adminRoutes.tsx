@@ -1,5 +1,9 @@
 import { createRoute } from '@tanstack/react-router';
 import { OverviewPage } from '../admin/overview/OverviewPage';
+import { userSearch } from '../admin/user/tabs';
+import { UserPage } from '../admin/user/UserPage';
+import { UsersPage } from '../admin/users/UsersPage';
+import { usersSearch } from '../admin/users/usersSearch';
 import { AdminFrame } from './AdminFrame';
 import { rootRoute, signedInOnly } from './rootRoute';
 
@@ -12,5 +16,26 @@ const adminRoute = createRoute({
 
 const overviewRoute = createRoute({ getParentRoute: () => adminRoute, path: '/', component: OverviewPage });
 
+const usersRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/users',
+  validateSearch: usersSearch,
+  component: function Users() {
+    // The router leaves in place what was not taken over from the address, so it is read here once more.
+    return <UsersPage search={usersSearch({ ...usersRoute.useSearch() })} />;
+  },
+});
+
+const userRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/users/$userId',
+  validateSearch: userSearch,
+  component: function User() {
+    const { userId } = userRoute.useParams();
+    const { tab = 'overview' } = userSearch({ ...userRoute.useSearch() });
+    return <UserPage key={userId} userId={userId} tab={tab} />;
+  },
+});
+
 /** The operators' rooms. Each has its line in AdminNav, too. */
-export const adminTree = adminRoute.addChildren([overviewRoute]);
+export const adminTree = adminRoute.addChildren([overviewRoute, usersRoute, userRoute]);

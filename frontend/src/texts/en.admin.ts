@@ -1,5 +1,9 @@
-/** The English texts of the operators' frame and overview. Part of the one catalogue in en.ts. */
+import { adminUserTexts } from './en.admin.users';
+
+/** The English texts of the operators' frame and overview, with those of users. Part of the one catalogue in en.ts. */
 export const adminTexts = {
+  ...adminUserTexts,
+
   admin: {
     name: 'Back office',
     toBackOffice: 'Back office',
@@ -13,6 +17,12 @@ export const adminTexts = {
       audit: 'Audit',
       live: 'Live',
       health: 'Health',
+    },
+    pages: {
+      previous: 'Previous page',
+      next: 'Next page',
+      page: (page: string) => `Page ${page}`,
+      of: (page: string, all: string) => `Page ${page} of ${all}`,
     },
     refused: {
       failed: 'The back office could not be opened',
