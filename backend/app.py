@@ -13,7 +13,6 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.admin.api import bulk_routes, note_routes
-from backend.admin.api import bulk_routes, note_routes
 from backend.admin.api import override_routes as admin_override_routes
 from backend.admin.api import platform_routes as admin_platform_routes
 from backend.admin.api import user_routes as admin_user_routes
@@ -30,6 +29,7 @@ from backend.auth.service.own_security import OwnSecurity
 from backend.auth.service.registration_service import RegistrationService
 from backend.auth.service.reset_service import ResetService
 from backend.auth.service.second_factor import SecondFactor
+from backend.auth.service.sessions import Sessions
 from backend.catalog.service import Catalogs
 from backend.core import log
 from backend.core.clock import Clock, SystemClock
@@ -51,8 +51,16 @@ from backend.enforcement.api import routes as usage_routes
 from backend.enforcement.api.event_schemas import SCHEMAS as EVENT_SCHEMAS
 from backend.enforcement.denials import Denials
 from backend.enforcement.engine import Engine
-from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited
+from backend.enforcement.errors import (
+    AccountSuspended,
+    AddressDenied,
+    HeadersTooLarge,
+    ImpersonationLocked,
+    ImpersonationReadOnly,
+    RateLimited,
+)
 from backend.enforcement.gate import Gate
+from backend.enforcement.impersonation import Impersonations
 from backend.enforcement.ingest import Ingest
 from backend.enforcement.layer import EnforcementLayer
 from backend.enforcement.live import Live
@@ -93,6 +101,7 @@ class Application(FastAPI):
 
     admission: Admission
     denials: Denials
+    impersonations: Impersonations
     front: Front
     gate: Gate
     live: Live
@@ -111,6 +120,7 @@ class Application(FastAPI):
             admission=self.admission,
             gate=self.gate,
             denials=self.denials,
+            impersonations=self.impersonations,
             settings=self.settings,
             clock=self.clock,
         )
@@ -204,6 +214,7 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
         looks_at_addresses=bool(settings.rate_limit_denylist),
     )
     app.denials, app.live = Denials(database), Live(database, catalogs, app.clock)
+    app.impersonations = Impersonations(database)
     app.front = Front(super(Application, app).__call__, gate=app.gate, sealer=sealer, clock=app.clock)
     app.state.catalogs, app.state.engine, app.state.treasury = catalogs, engine, treasury
     app.state.rates, app.state.sealer, app.state.denials = rates, sealer, app.denials
@@ -217,6 +228,7 @@ def _add_sign_in(app: Application, database: Database, jwt: JwtService, encrypti
     settings, passwords, second_factor = app.settings, Passwords.from_settings(app.settings), SecondFactor(encryption)
     app.state.passwords, app.state.second_factor = passwords, second_factor
     app.state.statistics = Counting(database)
+    app.state.sessions = Sessions.from_settings(jwt, settings)
     app.state.auth = AuthService(
         database=database, passwords=passwords, jwt=jwt, second_factor=second_factor, settings=settings
     )
@@ -285,7 +297,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
 
 def _add_answers_of_the_layer(responses: dict[str, Any]) -> None:
     """What any route below /v1/ may answer before it runs, beside what it states itself."""
-    for status, added in problem_responses(AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited).items():
+    impersonation = (ImpersonationLocked, ImpersonationReadOnly)
+    anywhere = (AccountSuspended, AddressDenied, HeadersTooLarge, RateLimited, *impersonation)
+    for status, added in problem_responses(*anywhere).items():
         stated = responses.setdefault(str(status), added)
         known = stated["description"].split("; ")
         missing = [text for text in added["description"].split("; ") if text not in known]

@@ -99,7 +99,7 @@ class Acts:
         before, after = await operators.roles_of(self.session, user_id=user.id), sorted(set(roles))
         if SUPERADMIN in before and SUPERADMIN not in after:
             await ensure_not_last(self.session, user.id)
-        await operators.set_roles(self.session, user_id=user.id, roles=after)
+        await operators.set_roles(self.session, user_id=user.id, roles=after, now=self.now)
         self._record("user.roles", user, before={"roles": before}, after={"roles": after})
         return after
 

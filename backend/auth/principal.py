@@ -36,7 +36,8 @@ class Principal:
     caller's in that account; a key has its user's, if it is a user's, and its `scopes`. `roles` are the operator roles
     of a signed-in user, `has_second_factor` is whether they sign in with two factors. `subject` names somebody who is
     no user of ours. `good_until` is when the credential ends by itself; None is never. `requests_per_minute` is a key's
-    own limit, beside that of its account; None is none, 0 lets nothing pass.
+    own limit, beside that of its account; None is none, 0 lets nothing pass. `impersonator_id` is the operator who acts
+    as this user, who only reads without `may_write`.
     """
 
     kind: Kind
@@ -51,6 +52,8 @@ class Principal:
     has_second_factor: bool = False
     good_until: datetime | None = None
     requests_per_minute: int | None = None
+    impersonator_id: UserId | None = None
+    may_write: bool = True
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller's role in the acting account allows it."""

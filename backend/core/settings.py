@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     live_stream_seconds: float = Field(default=900, gt=0, le=3_600)
     usage_events_kept_months: int | None = None
     denials_kept_days: int = Field(default=90, ge=1, le=36_500)
+    impersonation_tells_user: bool = True
     audit_kept_days: int = Field(default=730, ge=30, le=36_500)
 
     @field_validator("rate_limit_allowlist", "rate_limit_denylist", "trusted_proxies", mode="before")

@@ -21,6 +21,7 @@ from backend.db.session import Database
 from backend.enforcement.acting import USAGE_WRITE, ensure_may
 from backend.enforcement.address import Address, is_in
 from backend.enforcement.errors import AccountSuspended, RateLimited
+from backend.enforcement.impersonation import own_takes
 from backend.enforcement.key_limit import KEY_SCOPE, PER_SECONDS, own_take, take_in_turn
 from backend.ratelimit.memory import MemoryRateStore
 from backend.ratelimit.model import Bucket, Rated, Take, account_subject, address_subject, key_subject
@@ -42,7 +43,7 @@ class Admitted:
     rated: Sequence[Rated]
     """Those that counted the request: the account's comes first, the key's own last."""
     bucket: Bucket | None = None
-    """The account's bucket, where that is what counted."""
+    """The account's bucket, where it may be counted from memory: not for an operator who acts as a user."""
 
     def spender(self) -> tuple[Principal, Entitlements]:
         """Who spends, and on which terms. Raises what stands against it: Unauthenticated, ScopeMissing, RoleMissing."""
@@ -126,7 +127,9 @@ class Admission:
         else:
             rated = await self._count(self._anonymous(catalog, address))
             _ensure_all(rated, None, None)
-        bucket = Bucket(API_SCOPE, account_subject(entitlements.account.id)) if entitlements is not None else None
+        bucket = None
+        if entitlements is not None and isinstance(principal, Principal) and principal.impersonator_id is None:
+            bucket = Bucket(API_SCOPE, account_subject(entitlements.account.id))
         return Admitted(principal, entitlements, rated, bucket)
 
     async def find_key(self, key: str, *, now: datetime) -> Holder | Fault:
@@ -189,7 +192,8 @@ class Admission:
         """The limit of the account, or the one of all service keys."""
         if entitlements is not None:
             limit = entitlements.rate_limit(API_SCOPE) or self._standard.times(entitlements.terms.rate_limit_multiplier)
-            return [Take(Bucket(API_SCOPE, account_subject(entitlements.account.id)), limit)]
+            take = Take(Bucket(API_SCOPE, account_subject(entitlements.account.id)), limit)
+            return [take] if principal.impersonator_id is None else own_takes(principal, take, self._standard)
         own = catalog.rate_limits.get(SERVICE_SCOPE)
         if own is None or principal.key_id is None:
             return []

@@ -22,6 +22,22 @@ class AccountSuspended(PlatformError):
         self.principal = principal
 
 
+class ImpersonationLocked(PlatformError):
+    """An operator who acts as a user does not pay, change how they sign in, or make keys for them."""
+
+    code = "impersonation_locked"
+    status = 403
+    title = "Not while you act as somebody else"
+
+
+class ImpersonationReadOnly(PlatformError):
+    """An operator who acts as a user only looks, unless more was granted."""
+
+    code = "impersonation_read_only"
+    status = 403
+    title = "You only look"
+
+
 class AddressDenied(PlatformError):
     """The address is on the deny list."""
 
@@ -52,6 +68,14 @@ class DecisionUnknown(PlatformError):
     code = "decision_unknown"
     status = 404
     title = "No such refusal"
+
+
+class DecisionAmbiguous(PlatformError):
+    """Refusals of several accounts have this request's id; `decisions` are the newest of each."""
+
+    code = "decision_ambiguous"
+    status = 409
+    title = "Whose refusal is meant?"
 
 
 class FeatureNotInPlan(PlatformError):

@@ -14,6 +14,7 @@ import structlog
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.auth.principal import Principal
 from backend.core.clock import Clock
 from backend.core.errors import PlatformError, Unavailable
 from backend.core.settings import Settings
@@ -27,6 +28,7 @@ from backend.enforcement.desk import Desk
 from backend.enforcement.errors import AccountSuspended, AddressDenied, HeadersTooLarge
 from backend.enforcement.gate import METERED, Gate, Halt, Metering, Passage, caller_of
 from backend.enforcement.headers import passage_decision
+from backend.enforcement.impersonation import Impersonations
 from backend.enforcement.incoming import MAX_HEADER_BYTES, Incoming, text_of
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.passes import Strict, pass_name
@@ -59,10 +61,12 @@ class EnforcementLayer:
         admission: Admission,
         gate: Gate,
         denials: Denials,
+        impersonations: Impersonations,
         settings: Settings,
         clock: Clock,
     ) -> None:
         self._app = app
+        self._impersonations = impersonations
         self._admission = admission
         self._gate = gate
         self._denials = denials
@@ -185,6 +189,16 @@ class EnforcementLayer:
         answer.rated = admitted.rated
         rates = {rate.scope: rate.verdict for rate in admitted.rated}
         state.update(principal=admitted.principal, entitlements=admitted.entitlements, rates=rates)
+        if isinstance(admitted.principal, Principal) and admitted.principal.impersonator_id is not None:
+            await self._impersonations.let_in(
+                admitted.principal,
+                method=scope["method"],
+                path=scope["path"],
+                spends=metering is not None,
+                address=str(address),
+                request_id=answer.request_id,
+                now=answer.now,
+            )
         if metering is not None:
             await self._pay(state, answer, incoming, admitted, metering, asked_at)
 

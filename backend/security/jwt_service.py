@@ -78,15 +78,20 @@ class JwtService:
         """Secrets for the chains of refresh tokens, the one to continue chains with first."""
         return self._chain_keys
 
-    def issue_access(self, subject: UUID, session_id: UUID, *, now: datetime) -> str:
-        """A token for one session, good for `access_ttl`. `subject`: its user, or the account of a portal session."""
+    def issue_access(
+        self, subject: UUID, session_id: UUID, *, now: datetime, lifetime: timedelta | None = None
+    ) -> str:
+        """A token for one session, good for `access_ttl` or another `lifetime`.
+
+        `subject` is its user, or the account of a portal session.
+        """
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
             "sub": str(subject),
             "sid": str(session_id),
             "iat": int(now.timestamp()),
-            "exp": int((now + self.access_ttl).timestamp()),
+            "exp": int((now + (lifetime or self.access_ttl)).timestamp()),
             "jti": uuid7().hex,
         }
         headers = {"kid": self._current.kid, "typ": _TYPE}

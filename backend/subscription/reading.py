@@ -17,6 +17,7 @@ from backend.subscription.errors import PlanNotFound
 from backend.subscription.projection import TRAILING
 from backend.subscription.schemas import (
     AccountSchema,
+    ImpersonationSchema,
     MeResponse,
     OwnAccountSchema,
     PlanNameSchema,
@@ -83,6 +84,15 @@ async def me(session: ReadSession, *, principal: Principal, entitlements: Entitl
         accounts=await _accounts(session, principal, account),
         subscription=subscription_schema(entitlements),
         plan=PlanNameSchema(name=terms.name, display_name=terms.display_name),
+        impersonation=_impersonation(principal),
+    )
+
+
+def _impersonation(principal: Principal) -> ImpersonationSchema | None:
+    if principal.impersonator_id is None or principal.good_until is None:
+        return None
+    return ImpersonationSchema(
+        operator_id=principal.impersonator_id, expires_at=principal.good_until, may_write=principal.may_write
     )
 
 

@@ -266,8 +266,16 @@ class PortalSessionSchema(_Answer):
     expires_at: datetime
 
 
+class ImpersonationSchema(BaseModel):
+    """That it is an operator who acts as this user, until when, and whether they may write."""
+
+    operator_id: UUID
+    expires_at: datetime
+    may_write: bool
+
+
 class MeResponse(_Answer):
-    """Who is signed in, for which account, on which plan.
+    """Who is signed in, for which account, on which plan; `impersonation` is null for the user themselves.
 
     `kind` says whether it is a user of ours, a guest of a portal link, or a user of a trusted issuer, of whom no `id`
     and no `email` are known. `accounts` are those that the caller may name, the acting one first.
@@ -290,3 +298,4 @@ class MeResponse(_Answer):
     accounts: list[OwnAccountSchema]
     subscription: UserSubscriptionSchema | None
     plan: PlanNameSchema
+    impersonation: ImpersonationSchema | None

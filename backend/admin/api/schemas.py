@@ -49,6 +49,13 @@ class RolesBody(_Body):
     roles: Annotated[list[OperatorRole], Field(max_length=5)]
 
 
+class ImpersonateBody(_Body):
+    """Why, for the audit log, and whether to look only or to use the account as well."""
+
+    reason: Reason
+    access: Literal["read", "write"] = "read"
+
+
 class PlanBody(_Body):
     """A plan on sale, from now on for so many days."""
 
@@ -91,7 +98,7 @@ class UserPageAnswer(_Answer):
 
 
 class UserSessionAnswer(_Answer):
-    """One place where the user is signed in."""
+    """One place where the user is signed in; with `impersonator_id` it is that operator, who acts as them."""
 
     id: UUID
     user_agent: str | None
@@ -99,6 +106,7 @@ class UserSessionAnswer(_Answer):
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
+    impersonator_id: UUID | None
 
 
 class UserKeyAnswer(_Answer):
@@ -134,6 +142,14 @@ class UserAnswer(UserRowAnswer):
     sessions: list[UserSessionAnswer]
     keys: list[UserKeyAnswer]
     notes: list[NoteAnswer]
+
+
+class ImpersonationAnswer(_Answer):
+    """What requests as the user are signed with, until `expires_at`. It cannot be renewed; sign out to end it."""
+
+    session_id: UUID
+    access_token: str
+    expires_at: datetime
 
 
 class RolesAnswer(BaseModel):

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from backend.admin import users
 from backend.admin.acts import Acts
@@ -12,6 +12,8 @@ from backend.admin.api.schemas import (
     AssignmentAnswer,
     ClearedAnswer,
     EditBody,
+    ImpersonateBody,
+    ImpersonationAnswer,
     LockBody,
     NoteAnswer,
     PlanBody,
@@ -26,15 +28,18 @@ from backend.admin.api.schemas import (
     UserSessionAnswer,
 )
 from backend.admin.errors import NoOperator, SecondFactorNeeded, StateConflict, TargetProtected
+from backend.admin.impersonation import Impersonating
 from backend.admin.notes import notes_of
 from backend.admin.operator import Operator
 from backend.admin.permissions import OperatorRole
 from backend.admin.users import Sort, UserFilter
-from backend.auth.api.deps import CurrentDatabase, Now, SystemWrite
+from backend.auth.api.deps import CurrentDatabase, CurrentSettings, Now, SystemWrite
+from backend.auth.api.routes import UserAgent
 from backend.auth.api.schemas import Message
+from backend.auth.api.services import ClientAddress
 from backend.auth.errors import EmailTaken, SecondFactorMissing, Unauthenticated, UserUnknown
 from backend.auth.service.keys_service import MOST_KEYS, list_keys
-from backend.auth.service.sessions import live_sessions
+from backend.auth.service.sessions import Device, live_sessions
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.models import User
 from backend.db.session import ReadSession
@@ -229,6 +234,29 @@ async def clear_rate_limits(
         keys = await list_keys(session, account_id=user.personal_account_id, most=MOST_KEYS, now=now)
     subjects = [account_subject(user.personal_account_id), *(key_subject(key.row.id) for key in keys)]
     return ClearedAnswer(cleared_count=sum([await request.app.state.rates.clear(subject) for subject in subjects]))
+
+
+@router.post("/{user_id}/impersonate", responses=problem_responses(*_CHANGES, StateConflict, body=True))
+async def impersonate(
+    user_id: UUID,
+    body: ImpersonateBody,
+    request: Request,
+    response: Response,
+    operator: Annotated[Operator, may("users.impersonate")],
+    session: SystemWrite,
+    settings: CurrentSettings,
+    address: ClientAddress,
+    now: Now,
+    user_agent: UserAgent = None,
+) -> ImpersonationAnswer:
+    """Begins to act as a user, for half an hour: looks at what they see, or with `write` uses it for them.
+
+    Payment, sign-in, keys and the back office stay closed. Nobody acts as an operator.
+    """
+    acting = Impersonating(session, operator, request.app.state.sessions, settings, now)
+    begun = await acting.begin(user_id, access=body.access, reason=body.reason, device=Device(user_agent, address))
+    response.headers["Cache-Control"] = "no-store"
+    return ImpersonationAnswer.model_validate(begun)
 
 
 @router.post("/{user_id}/upgrade-plan", responses=problem_responses(*_CHANGES, PlanUnknown, body=True))

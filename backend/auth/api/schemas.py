@@ -65,7 +65,7 @@ class TokenAnswer(BaseModel):
 
 
 class SessionSchema(BaseModel):
-    """One place where the user is signed in."""
+    """One place where the user is signed in, or, where `is_operator`, an operator who acts as them."""
 
     id: UUID
     user_agent: str | None
@@ -74,6 +74,7 @@ class SessionSchema(BaseModel):
     last_seen_at: datetime
     expires_at: datetime
     is_current: bool
+    is_operator: bool
 
 
 class SessionList(BaseModel):
@@ -182,12 +183,14 @@ class SecondFactorNeeded(BaseModel):
 
 
 def session_schema(row: Session, *, current: UUID) -> SessionSchema:
+    is_operator = row.impersonator_id is not None
     return SessionSchema(
         id=row.id,
-        user_agent=row.user_agent,
-        address=row.address,
+        user_agent=None if is_operator else row.user_agent,
+        address=None if is_operator else row.address,
         created_at=row.created_at,
         last_seen_at=row.last_seen_at,
         expires_at=row.expires_at,
         is_current=row.id == current,
+        is_operator=is_operator,
     )

@@ -1,7 +1,7 @@
 """Signing in and out."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -41,7 +41,7 @@ class AuthService:
         self._passwords = passwords
         self._second_factor = second_factor
         self._settings = settings
-        self._sessions = Sessions(jwt, lifetime=timedelta(seconds=settings.jwt_refresh_ttl_seconds))
+        self._sessions = Sessions.from_settings(jwt, settings)
 
     async def login(
         self, *, email: str, password: str, address: Address, user_agent: str | None, now: datetime
@@ -124,9 +124,10 @@ class AuthService:
             await self._sessions.end(session, session_id=session_id, now=now, reason="signed out")
 
     async def sessions(self, *, user_id: UserId, now: datetime) -> Sequence[Session]:
-        """Where a user is signed in."""
+        """Where a user is signed in; with operators who act as them where users are told of it."""
         async with self._database.read() as session:
-            return await live_sessions(session, user_id=user_id, now=now)
+            found = await live_sessions(session, user_id=user_id, now=now)
+        return [row for row in found if row.impersonator_id is None or self._settings.impersonation_tells_user]
 
     async def end_session(self, *, session_id: UUID, user_id: UserId, now: datetime) -> None:
         """Ends one session of a user from another, at once and everywhere. Raises SessionUnknown."""

@@ -22,11 +22,19 @@ EXTERNAL = "external:"
 _SCHEME = "bearer "
 
 _SESSION = text("""
-    SELECT s.user_id, s.expires_at, s.portal_account_id, s.portal_subject, u.personal_account_id, u.mfa_enabled,
+    SELECT s.user_id, s.expires_at, s.portal_account_id, s.portal_subject, s.impersonator_id, s.may_write,
+        u.personal_account_id, u.mfa_enabled,
         ARRAY(SELECT r.role FROM user_roles r WHERE r.user_id = s.user_id) AS roles
     FROM sessions s LEFT JOIN users u ON u.id = s.user_id
     WHERE s.id = :session_id AND coalesce(s.user_id, s.portal_account_id) = :subject
         AND s.revoked_at IS NULL AND s.expires_at > :now AND (s.user_id IS NULL OR u.status = 'active')
+        AND (s.impersonator_id IS NULL OR (
+            NOT EXISTS (SELECT FROM user_roles r WHERE r.user_id = s.user_id)
+            AND EXISTS (
+                SELECT FROM users o JOIN user_roles r ON r.user_id = o.id
+                WHERE o.id = s.impersonator_id AND o.status = 'active'
+            )
+        ))
 """)
 _MEMBERSHIP = """
     SELECT a.id, m.role FROM account_members m JOIN accounts a ON a.id = m.account_id
@@ -123,6 +131,8 @@ class Credentials:
             roles=frozenset(row.roles),
             has_second_factor=row.mfa_enabled,
             good_until=min(claims.expires_at, row.expires_at),
+            impersonator_id=row.impersonator_id,
+            may_write=row.may_write,
         )
 
     async def _of_portal(

@@ -15,7 +15,7 @@ from backend.auth.service.keys_service import CreatedKey, create_key
 from backend.auth.service.links import expire_links
 from backend.auth.service.registration_service import create_user
 from backend.auth.service.second_factor import forget_attempts
-from backend.auth.service.sessions import end_sessions
+from backend.auth.service.sessions import end_impersonations, end_sessions
 from backend.auth.service.versions import note_user_change
 from backend.core.ids import UserId, uuid7
 from backend.db.audit import SYSTEM, Target, record
@@ -57,8 +57,9 @@ async def grant_role(session: SystemSession, *, user_id: UserId, role: str) -> N
     await note_user_change(session, user_id)
 
 
-async def set_roles(session: SystemSession, *, user_id: UserId, roles: Sequence[str]) -> None:
-    """Gives exactly these operator roles."""
+async def set_roles(session: SystemSession, *, user_id: UserId, roles: Sequence[str], now: datetime) -> None:
+    """Gives exactly these operator roles. Who acts as somebody by the ones before does so no more."""
+    await end_impersonations(session, user_id=user_id, now=now)
     await session.execute(delete(UserRole).where(UserRole.user_id == user_id, UserRole.role.not_in(roles)))
     for role in roles:
         await session.execute(insert(UserRole).values(user_id=user_id, role=role).on_conflict_do_nothing())

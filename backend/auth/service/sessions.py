@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from backend.auth.errors import RefreshRefused
 from backend.auth.service.versions import note_account_change, note_user_change
 from backend.core.ids import AccountId, UserId, uuid7
+from backend.core.settings import Settings
 from backend.db.models import Account, Session, User
 from backend.db.session import ReadSession, SystemSession
 from backend.ratelimit.model import Address
@@ -20,6 +21,7 @@ from backend.security.tokens import RefreshToken
 
 # For a guest nobody but the host application vouches, and it gives out a new link for the asking.
 PORTAL_LIFETIME = timedelta(hours=12)
+IMPERSONATION_LIFETIME = timedelta(minutes=30)
 
 # A lost answer, or two tabs: the direct parent gets the same successor again. What tabs share lives as long at least.
 GRACE = timedelta(seconds=10)
@@ -50,12 +52,25 @@ class TokenPair:
     expires_in: int
 
 
+@dataclass(frozen=True, slots=True)
+class Impersonation:
+    """A session in which an operator acts as a user: what its requests are signed with, and until when."""
+
+    session_id: UUID
+    access_token: str
+    expires_at: datetime
+
+
 class Sessions:
     """Begins, continues and ends sessions. `lifetime` runs from the last refresh; a portal session's from its begin."""
 
     def __init__(self, jwt: JwtService, *, lifetime: timedelta) -> None:
         self._jwt = jwt
         self._lifetime = lifetime
+
+    @classmethod
+    def from_settings(cls, jwt: JwtService, settings: Settings) -> "Sessions":
+        return cls(jwt, lifetime=timedelta(seconds=settings.jwt_refresh_ttl_seconds))
 
     async def begin(self, session: SystemSession, *, user_id: UserId, device: Device, now: datetime) -> TokenPair:
         """A new session of a user who has just proved who they are."""
@@ -70,6 +85,24 @@ class Sessions:
         row.portal_account_id, row.portal_subject = portal.account_id, portal.subject
         row.expires_at = now + PORTAL_LIFETIME
         return await self._begin(session, row, now)
+
+    async def begin_impersonation(
+        self,
+        session: SystemSession,
+        *,
+        user_id: UserId,
+        operator_id: UserId,
+        may_write: bool,
+        device: Device,
+        now: datetime,
+    ) -> Impersonation:
+        """A session of a user in which an operator acts. It cannot be continued: nobody is given a refresh token."""
+        row = self._new(device, now)
+        row.user_id, row.impersonator_id, row.may_write = user_id, operator_id, may_write
+        row.expires_at = now + IMPERSONATION_LIFETIME
+        await self._begin(session, row, now)
+        access = self._jwt.issue_access(user_id, row.id, now=now, lifetime=IMPERSONATION_LIFETIME)
+        return Impersonation(row.id, access, row.expires_at)
 
     async def _begin(self, session: SystemSession, row: Session, now: datetime) -> TokenPair:
         token = RefreshToken.first(row.id, self._jwt.chain_keys[0])
@@ -151,7 +184,7 @@ class Sessions:
 
 
 async def live_sessions(session: ReadSession, *, user_id: UserId, now: datetime) -> Sequence[Session]:
-    """The sessions of a user that are not over, the one last seen first."""
+    """The sessions of a user that are not over, those of operators who act as them too; the one last seen first."""
     found = await session.scalars(
         select(Session)
         .where(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > now)
@@ -163,11 +196,19 @@ async def live_sessions(session: ReadSession, *, user_id: UserId, now: datetime)
 async def end_sessions(
     session: SystemSession, *, user_id: UserId, but: UUID | None = None, now: datetime, reason: str
 ) -> int:
-    """Revokes all sessions of a user, but one if wanted. Returns how many."""
-    wanted: list[ColumnElement[bool]] = [Session.user_id == user_id]
+    """Revokes all sessions of a user, but one if wanted, and those in which they act as others. Returns how many."""
+    wanted: list[ColumnElement[bool]] = [or_(Session.user_id == user_id, Session.impersonator_id == user_id)]
     if but is not None:
         wanted.append(Session.id != but)
     return await _revoke(session, wanted, now, reason)
+
+
+async def end_impersonations(session: SystemSession, *, user_id: UserId, now: datetime) -> None:
+    """Revokes the sessions in which an operator acts as this user, or they act as others."""
+    by_or_of = or_(
+        Session.impersonator_id == user_id, and_(Session.user_id == user_id, Session.impersonator_id.is_not(None))
+    )
+    await _revoke(session, [by_or_of], now, "the roles of one of both were changed")
 
 
 async def end_portal_sessions(

@@ -142,6 +142,7 @@ OPERATIONS = [
     Operation("POST", "/v1/admin/users/{user_id}/resend-verification", "operate"),
     Operation("POST", "/v1/admin/users/{user_id}/revoke-sessions", "operate"),
     Operation("POST", "/v1/admin/users/{user_id}/clear-rate-limits", "operate"),
+    Operation("POST", "/v1/admin/users/{user_id}/impersonate", "operate", {"reason": "a test"}),
     Operation("POST", "/v1/admin/users/{user_id}/upgrade-plan", "operate", {"plan_name": "pro"}),
     Operation("GET", "/v1/admin/users/{user_id}/overrides", "operate"),
     Operation(

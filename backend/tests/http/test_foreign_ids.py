@@ -63,6 +63,8 @@ PLACES = {
     ("/v1/admin/users/{user_id}/overrides", "user_id"),
     ("/v1/admin/users/{user_id}/overrides/{override_id}", "user_id"),
     ("/v1/admin/users/{user_id}/overrides/{override_id}", "override_id"),
+    # Tried in test_impersonation_http.py.
+    ("/v1/admin/users/{user_id}/impersonate", "user_id"),
     # Tried in test_admin_notes_http.py and test_admin_bulk_http.py.
     ("/v1/admin/users/{user_id}/notes", "user_id"),
     ("/v1/admin/users/{user_id}/notes/{note_id}", "user_id"),

@@ -35,6 +35,7 @@ METHODS = ("post", "put", "patch")
 # A good body of each operation; the hostile ones are made from it. A route that is missing here fails a test.
 GOOD: dict[str, dict[str, Any]] = {
     "/v1/admin/users/{user_id}/notes": {"text": "called"},
+    "/v1/admin/users/{user_id}/impersonate": {"reason": "a ticket", "access": "write"},
     "/v1/admin/bulk-actions/preview": {"action": "lock", "filter": {"q": "example.com"}},
     "/v1/admin/bulk-actions": {"action": "lock", "filter": {"q": "e"}, "ticket": "x", "reason": "a test"},
     "/v1/auth/register": {"email": "new@example.com", "password": PASSWORD},
@@ -124,6 +125,7 @@ OF_A_USER = {
     "/v1/admin/users/{user_id}/upgrade-plan",
     "/v1/admin/users/{user_id}/overrides",
     "/v1/admin/users/{user_id}/notes",
+    "/v1/admin/users/{user_id}/impersonate",
     "/v1/admin/bulk-actions",
     "/v1/admin/bulk-actions/preview",
     "/v1/keys",
