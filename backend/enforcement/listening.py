@@ -11,7 +11,7 @@ from backend.core.ids import AccountId
 from backend.db.session import UNAVAILABLE, Database
 from backend.enforcement.acting import USAGE_READ, acting_account
 from backend.enforcement.live import Live
-from backend.enforcement.streams import Stream, frames_of, gap
+from backend.enforcement.streams import AccountStream, frames_of, gap
 from backend.usage.live import moment_of, read_recent
 
 # Who begins sees the newest of this time; who goes on where they were gets all of it, within bounds.
@@ -46,7 +46,7 @@ class Listening:
         self._account = account
         own = {principal.account_id} if principal.account_id is not None else set()
         key_id = principal.key_id if principal.kind == "service_key" else None
-        self.stream = Stream(account_id, {account_id, *own}, key_id)
+        self.stream = AccountStream(account_id, {account_id, *own}, key_id)
 
     async def begin(self, last_event_id: str | None) -> bytes:
         """What is sent first. From here on the stream is told what is new. Raises TooManyStreams, Unavailable."""

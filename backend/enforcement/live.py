@@ -4,36 +4,29 @@ A look reads what may be new of every account that is watched, and tells those w
 told. Nobody who looks on holds a connection, and how many they are costs the database nothing.
 """
 
-import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from feature_platform.core.decision import remaining_of
 
 from backend.catalog.service import Catalogs
 from backend.core.clock import Clock
 from backend.core.errors import Unavailable
 from backend.core.ids import AccountId
-from backend.db.session import Database, ReadSession, is_unavailable
+from backend.db.session import Database, ReadSession
 from backend.enforcement.errors import TooManyStreams
-from backend.enforcement.streams import Frame, Stream, frames_of, meters
+from backend.enforcement.looking import Looking
+from backend.enforcement.streams import AccountStream, Frame, frames_of, meters
 from backend.subscription.entitlements import Entitlements, resolve
 from backend.usage.live import Look, Recent, look
 from backend.usage.model import Window
 
 MOST_OF_ACCOUNT, MOST_OF_PROCESS = 5, 200
-INTERVAL = 1.0
-# New ones need not wait for the next look, but many who come together share one.
-_LEAST_PAUSE = 0.1
 # So many new rows of an account in one look; one with more has a gap.
 _MOST_ROWS = 1_000
 # Limits change with the account's version, or when it was known that they would. The catalog changes by itself.
 _TERMS_FOR = timedelta(seconds=15)
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +34,7 @@ class Watched:
     """One account that somebody watches, and what they were told of it."""
 
     account_id: AccountId
-    streams: set[Stream] = field(default_factory=set)
+    streams: set[AccountStream] = field(default_factory=set)
     told: dict[str, int] | None = None
     """Which rows, with their amounts or counts, as far back as the next look goes; None before the first one."""
     terms: Entitlements | None = None
@@ -59,16 +52,14 @@ class Live:
         self._clock = clock
         self._accounts: dict[AccountId, Watched] = {}
         self._versions: dict[AccountId, int] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._next: asyncio.Future[None] | None = None
-        self._wake = asyncio.Event()
+        self._looking = Looking("live", lambda: self._look(), lambda: bool(self._accounts))
         self._is_ending = False
 
     @property
-    def streams(self) -> list[Stream]:
+    def streams(self) -> list[AccountStream]:
         return [stream for watched in self._accounts.values() for stream in watched.streams]
 
-    async def join(self, stream: Stream) -> None:
+    async def join(self, stream: AccountStream) -> None:
         """From now on the stream is told what is new. Raises TooManyStreams, Unavailable."""
         if self._is_ending or len(self.streams) >= MOST_OF_PROCESS:
             raise Unavailable(
@@ -85,14 +76,14 @@ class Live:
         watched.streams.add(stream)
         try:
             if watched.told is None:
-                await self._looked()
+                await self._looking.looked()
         except BaseException:
             self.leave(stream)
             raise
         if watched.frame:
             stream.put_meters(watched.frame)
 
-    def leave(self, stream: Stream) -> None:
+    def leave(self, stream: AccountStream) -> None:
         """Nothing more is told to it."""
         watched = self._accounts.get(stream.account_id)
         if watched is not None:
@@ -108,46 +99,7 @@ class Live:
 
     async def close(self) -> None:
         self.end()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _looked(self) -> None:
-        """Waits for a look that begins after this call. Raises Unavailable."""
-        if self._task is None or self._task.done():
-            self._next = asyncio.get_running_loop().create_future()
-            self._task = asyncio.create_task(self._run(), name="live")
-        assert self._next is not None
-        self._wake.set()
-        await asyncio.shield(self._next)
-
-    async def _run(self) -> None:
-        while self._accounts:
-            done, self._next = self._next, asyncio.get_running_loop().create_future()
-            assert done is not None
-            self._wake.clear()
-            try:
-                await self._look()
-                if not done.done():
-                    done.set_result(None)
-            except Exception as error:
-                self._note(error)
-                _fail(done)
-            except asyncio.CancelledError:
-                _fail(done)
-                _fail(self._next)
-                raise
-            await asyncio.sleep(_LEAST_PAUSE)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INTERVAL - _LEAST_PAUSE):
-                    await self._wake.wait()
-        _fail(self._next)
-
-    def _note(self, error: Exception) -> None:
-        if is_unavailable(error):
-            log.warning("the database does not answer", round="live")
-        else:
-            log.error("round failed", round="live", exc_info=error)
+        await self._looking.close()
 
     async def _look(self) -> None:
         now, accounts = self._clock.now(), list(self._accounts.values())
@@ -179,7 +131,7 @@ class Live:
             for stream in watched.streams:
                 stream.end()
 
-    def _doubt(self, streams: list[Stream], found: Look) -> None:
+    def _doubt(self, streams: list[AccountStream], found: Look) -> None:
         """Who acts by something that has changed, or is gone, is looked at again."""
         changed = {each for each, version in found.versions.items() if self._versions.get(each) != version}
         self._versions = dict(found.versions)
@@ -236,11 +188,3 @@ def _snapshot(terms: Entitlements, found: Look, account_id: AccountId) -> list[d
         remaining = remaining_of(limit, used, held, counter.get("forfeited", 0))
         listed.append({"meter": meter.key, "used": used, "held": held, "limit": limit, "remaining": remaining})
     return listed
-
-
-def _fail(waiting: "asyncio.Future[None] | None") -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_exception(
-            Unavailable("The database does not answer; there is nothing to look at.", headers={"Retry-After": "1"})
-        )
-        waiting.exception()  # there may be nobody who waits for it

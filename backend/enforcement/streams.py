@@ -26,10 +26,8 @@ Frame = tuple[str, bytes]
 class Stream:
     """What is on its way to one who looks on. `accounts` are those whose changes may end it."""
 
-    def __init__(self, account_id: AccountId, accounts: Collection[AccountId], key_id: UUID | None) -> None:
-        self.account_id = account_id
+    def __init__(self, accounts: Collection[AccountId]) -> None:
         self.accounts = accounts
-        self.key_id = key_id
         self.is_doubted = True
         """Something has changed since the credential was looked at, or may have."""
         self.known: set[str] = set()
@@ -107,6 +105,15 @@ class Stream:
             if came or not self.is_doubted:
                 yield came or _STILL_HERE
         yield _BYE
+
+
+class AccountStream(Stream):
+    """To one who looks on at an account, by a key of a host application where `key_id` names one."""
+
+    def __init__(self, account_id: AccountId, accounts: Collection[AccountId], key_id: UUID | None) -> None:
+        super().__init__(accounts)
+        self.account_id = account_id
+        self.key_id = key_id
 
 
 def frames_of(recent: Recent) -> Iterator[Frame]:

@@ -1,6 +1,7 @@
 """/v1/usage/live: an account's own usage and refusals, as they come."""
 
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
@@ -18,17 +19,6 @@ router = APIRouter(prefix="/v1/usage", tags=["Usage"], route_class=StrictRoute)
 
 _ERRORS = (Unauthenticated, ScopeMissing, AccountUnknown, AccountSuspended, RateLimited, TooManyStreams)
 _MEDIA_TYPE = "text/event-stream"
-# A stream is described as the list of its events, and each by `itemSchema` (OpenAPI 3.2).
-_EVENT = {
-    "type": "object",
-    "required": ["event", "data"],
-    "properties": {
-        "event": {"enum": ["usage", "denial", "meters", "gap"]},
-        "id": {"type": "string"},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-    },
-}
-_CONTENT = {_MEDIA_TYPE: {"schema": {"type": "array", "items": _EVENT}, "itemSchema": _EVENT}}
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 LastEventId = Annotated[
@@ -37,22 +27,39 @@ LastEventId = Annotated[
 
 
 class EventStream(StreamingResponse):
-    """An answer that goes on; however it ends, nobody is left looking on for it."""
+    """An answer that goes on; however it ends, nobody is left looking on for it: `end` is called."""
 
     media_type = _MEDIA_TYPE
-    listening: Listening
+
+    def __init__(self, parts: AsyncIterator[bytes], end: Callable[[], None]) -> None:
+        super().__init__(parts, headers=_HEADERS)
+        self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self.listening.end()
+            self._end()
+
+
+def events_content(*kinds: str) -> dict[str, Any]:
+    """How an answer of such events is described: as their list, and each by `itemSchema` (OpenAPI 3.2)."""
+    event = {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"enum": list(kinds)},
+            "id": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+        },
+    }
+    return {_MEDIA_TYPE: {"schema": {"type": "array", "items": event}, "itemSchema": event}}
 
 
 @router.get(
     "/live",
     response_class=EventStream,
-    responses={200: {"content": _CONTENT}, **problem_responses(*_ERRORS)},
+    responses={200: {"content": events_content("usage", "denial", "meters", "gap")}, **problem_responses(*_ERRORS)},
 )
 async def live(
     request: Request,
@@ -82,6 +89,4 @@ async def live(
     )
     first = await listening.begin(last_event_id)
     seconds = listening.seconds(state.settings.live_stream_seconds)
-    answer = EventStream(listening.stream.read(first, listening.is_in_force, seconds), headers=_HEADERS)
-    answer.listening = listening
-    return answer
+    return EventStream(listening.stream.read(first, listening.is_in_force, seconds), listening.end)

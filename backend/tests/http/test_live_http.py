@@ -345,7 +345,7 @@ async def test_one_look_serves_all(app: FastAPI, client: httpx.AsyncClient, data
         assert 2 <= len(looked) <= 3
         assert app.state.database.engine.pool.checkedout() == 0
     await asyncio.sleep(1.5)
-    assert found._task.done()
+    assert found._looking.task.done()
 
 
 async def test_five_of_an_account_and_so_many_of_a_process(
