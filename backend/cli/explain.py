@@ -12,12 +12,17 @@ from backend.cli.accounts import find_account_named
 from backend.cli.database import held
 from backend.cli.output import CommandError, Json, data, data_json
 from backend.core.clock import SystemClock
+from backend.core.ids import AccountId
 from backend.core.settings import Settings, get_settings
 from backend.db import migrate
 from backend.db.session import Database
 from backend.enforcement import explain as explaining
+from backend.enforcement.again import Now
 from backend.enforcement.engine import Engine
-from backend.enforcement.explain import Explained, Now
+from backend.enforcement.errors import DecisionAmbiguous
+from backend.enforcement.explain import Explained
+from backend.enforcement.recalls import Recalls
+from backend.usage.settlement import CounterKey
 
 _OUTCOMES = {"passed": "pass", "failed": "FAIL", "not_reached": "not reached"}
 _WIDTH = 66
@@ -26,11 +31,12 @@ _WIDTH = 66
 def explain(
     name: Annotated[str, typer.Argument(metavar="ID", help="A decision's or a request's id.")],
     account: Annotated[
-        str, typer.Option(help="Whose: an account's id, external:<the host's id>, or a user's address.")
-    ],
+        str | None,
+        typer.Option(help="Whose, if several: an account's id, external:<the host's id>, or a user's address."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Says why a request was refused, and what it would be answered now. Spends nothing."""
+    """Says why a request was refused, whosever it was, and what it would be answered now. Spends nothing."""
     settings = get_settings()
     with held(settings) as server:
         if migrate.pending(server.url):
@@ -42,16 +48,34 @@ def explain(
         data("\n".join(_lines(found)))
 
 
-async def _explained(url: str, settings: Settings, name: str, account: str) -> Explained:
+async def _explained(url: str, settings: Settings, name: str, account: str | None) -> Explained:
     database = Database(url, pool_size=2)
-    engine = Engine(database, Catalogs(), upgrade_url=f"{settings.frontend_base_url}/app/plans")
+    # Of what running processes hold, those that are asked for it give back what they have not spent.
+    recalls = Recalls(database, _hold_nothing)
+    upgrade_url = f"{settings.frontend_base_url}/app/plans"
+    engine = Engine(database, Catalogs(), upgrade_url=upgrade_url, recalls=recalls)
     try:
-        async with database.system() as session:
-            whose = (await find_account_named(session, account)).id
-        return await explaining.explain(engine, whose, name, now=SystemClock().now(), rates={})
+        if account is None:
+            whose = await _account_refused(engine, name)
+        else:
+            async with database.system() as session:
+                whose = (await find_account_named(session, account)).id
+        return await explaining.explain(engine, whose, name, now=SystemClock().now(), rates={}, to_operator=True)
     finally:
         await engine.close()
         await database.close()
+
+
+async def _hold_nothing(key: CounterKey) -> None:
+    """A command has nothing to give back itself."""
+
+
+async def _account_refused(engine: Engine, name: str) -> AccountId:
+    try:
+        return await explaining.account_refused(engine, name)
+    except DecisionAmbiguous as error:
+        accounts = ", ".join(each["account_id"] for each in error.fields["decisions"])
+        raise CommandError(f"{error.detail} --account is one of: {accounts}") from error
 
 
 def _lines(found: Explained) -> list[str]:
@@ -87,7 +111,7 @@ def _now(now: Now, zone: ZoneInfo) -> str:
 
 def _fixes(now: Now) -> str:
     texts = [fix.text.rstrip(".") for fix in now.fixes]
-    if now.rule == "quota" and now.grant is not None:
+    if now.grant is not None:
         texts.append(f"(operator) grant {now.grant:,}")
     return " · ".join(texts) or "none needed"
 

@@ -2,8 +2,10 @@
 
 import itertools
 import os
+import re
 import threading
 import time
+from datetime import UTC, datetime
 from typing import NewType
 from uuid import UUID
 
@@ -16,17 +18,29 @@ _last = 0
 
 _requests = itertools.count()
 _process = ""
+_REQUEST = re.compile(r"req_([0-9a-f]{8})[0-9a-f]{21,}")
 
 
 def request_id() -> str:
-    """A name for one request, unique among all processes; cheaper than a UUID."""
-    return f"{_process}{next(_requests):x}"
+    """A name for one request, unique among all processes, which bears its second; cheaper than a UUID."""
+    return f"req_{time.time_ns() // 1_000_000_000:08x}{_process}{next(_requests):x}"
+
+
+def second_of_request(name: str) -> datetime | None:
+    """When a request was made that `request_id` has named; None for a name that has another form."""
+    found = _REQUEST.fullmatch(name)
+    return datetime.fromtimestamp(int(found[1], 16), UTC) if found else None
+
+
+def first_id_of(at: datetime) -> UUID:
+    """Not above any id that is made at this moment or later."""
+    return UUID(int=max(0, int(at.timestamp() * 1_000)) << 80)
 
 
 def _name_process() -> None:
     """Random for each process, also for those that were forked from one."""
     global _process
-    _process = f"req_{os.urandom(10).hex()}"
+    _process = os.urandom(10).hex()
 
 
 _name_process()

@@ -35,14 +35,18 @@ class Denials:
 
     def note(
         self, kind: Hashable, decision_id: UUID, request_id: str, at: datetime, make: Callable[[], Denied]
-    ) -> None:
-        """One refusal; `make` says what it was, and is asked for the first of its kind only."""
+    ) -> UUID:
+        """One refusal; `make` says what it was, and is asked for the first of its kind only.
+
+        Returns the id by which it will be found, which its answer is to say.
+        """
         found = self._kinds.get(kind)
         if found is None:
             found = self._kinds[kind] = Folded(make(), at, at)
             self._make_room()
-        found.add(decision_id, request_id, at)
+        known_as = found.add(decision_id, request_id, at)
         self._behind.wake()
+        return known_as
 
     async def close(self) -> None:
         """Writes what is there, if that can be done now."""

@@ -41,8 +41,7 @@ class Desk:
         """The decision, refused or not."""
         with self._noting():
             outcome = await self._engine.check(caller, meter=meter, amount=amount)
-        self._note(outcome)
-        return outcome.decision.to_json()
+        return self._noted(outcome).decision.to_json()
 
     async def consume(
         self, caller: Caller, *, meter: str, amount: int, idempotency_key: str | None = None
@@ -52,15 +51,32 @@ class Desk:
             outcome = await self._engine.consume(caller, meter=meter, amount=amount, idempotency_key=idempotency_key)
         if isinstance(outcome, Repeated):
             return outcome.result, True
-        self._note(outcome)
-        self._ensure_allowed(outcome)
-        return outcome.decision.to_json(), False
+        return self.settle(outcome).to_json(), False
 
     def settle(self, outcome: Outcome) -> Decision:
-        """The decision of a spend. Raises the refusal."""
-        self._note(outcome)
-        self._ensure_allowed(outcome)
-        return outcome.decision
+        """The decision of a spend, noted. Raises the refusal."""
+        outcome = self._noted(outcome)
+        decision = outcome.decision
+        if decision.allowed:
+            return decision
+        log.info(
+            "refused",
+            account_id=str(outcome.entitlements.account.id),
+            decision_id=decision.decision_id,
+            code=decision.code,
+            meter=decision.meter,
+            used=decision.used,
+            held=decision.held,
+            limit=decision.limit,
+            requested=outcome.ask.amount,
+        )
+        raise refusal(
+            decision,
+            requested=1 if decision.code == "concurrency_limited" else outcome.ask.amount,
+            detail=words(outcome.entitlements, outcome.ask, decision),
+            upgrade_url=self._engine.upgrade_url,
+            quota_status=self._settings.quota_status,
+        )
 
     async def reserve(
         self, caller: Caller, *, meter: str, amount: int, ttl: int, request: RequestKey | None
@@ -85,8 +101,7 @@ class Desk:
             answer: Mapping[str, Any] = json.loads(found.body)
             return answer, True
         if isinstance(found, Outcome):
-            self._note(found)
-            self._ensure_allowed(found)
+            self.settle(found)
             raise AssertionError("a reservation is granted or refused")
         return _reserved(found), False
 
@@ -142,37 +157,16 @@ class Desk:
             self._witness.suspended(error)
             raise
 
-    def _note(self, outcome: Outcome) -> None:
+    def _noted(self, outcome: Outcome) -> Outcome:
+        """The same; a refusal under the id by which it will be found."""
         DECISIONS.labels(outcome.decision.code, outcome.decision.meter).inc()
         if not outcome.decision.allowed:
-            self._witness.refused(outcome)
+            outcome = self._witness.refused(outcome)
         window = outcome.ask.cost.window
         self._metered.append(
             Metered(outcome.decision, _length(window), _left(outcome.decision, outcome.entitlements, window))
         )
-
-    def _ensure_allowed(self, outcome: Outcome) -> None:
-        decision = outcome.decision
-        if decision.allowed:
-            return
-        log.info(
-            "refused",
-            account_id=str(outcome.entitlements.account.id),
-            decision_id=decision.decision_id,
-            code=decision.code,
-            meter=decision.meter,
-            used=decision.used,
-            held=decision.held,
-            limit=decision.limit,
-            requested=outcome.ask.amount,
-        )
-        raise refusal(
-            decision,
-            requested=1 if decision.code == "concurrency_limited" else outcome.ask.amount,
-            detail=words(outcome.entitlements, outcome.ask, decision),
-            upgrade_url=self._engine.upgrade_url,
-            quota_status=self._settings.quota_status,
-        )
+        return outcome
 
 
 def _reserved(found: Reserved) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from backend.db.session import AccountSession, Database, ReadSession, is_unavail
 from backend.enforcement.decide import Ask, Refused, ask, granted, judge, refused
 from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
 from backend.enforcement.group import Changed, GroupCommit, Refusal, Wish
+from backend.enforcement.recalls import Recalls
 from backend.enforcement.treasury import Treasury
 from backend.subscription.entitlements import Entitlements, resolve
 from backend.subscription.repository import read_version
@@ -89,15 +90,26 @@ class Repeated:
 
 
 class Engine:
-    """One for a process. `upgrade_url` is where a customer finds the plans."""
+    """One for a process. `upgrade_url` is where a customer finds the plans.
+
+    `recalls` bring back what other processes hold before something is said not to fit; those of the treasury, where
+    this process holds something itself.
+    """
 
     def __init__(
-        self, database: Database, catalogs: Catalogs, *, upgrade_url: str, treasury: Treasury | None = None
+        self,
+        database: Database,
+        catalogs: Catalogs,
+        *,
+        upgrade_url: str,
+        treasury: Treasury | None = None,
+        recalls: Recalls | None = None,
     ) -> None:
         self.database = database
         self.catalogs = catalogs
         self.upgrade_url = upgrade_url
         self._treasury = treasury
+        self._recalls = treasury.recalls if treasury is not None else recalls
         self._group = GroupCommit(database.url)
 
     async def close(self) -> None:
@@ -189,8 +201,8 @@ class Engine:
             except Stale:
                 known = None
             except UnitsAreOut as out:
-                assert self._treasury is not None
-                await self._treasury.recalls.recall(out.key)
+                assert self._recalls is not None
+                await self._recalls.recall(out.key)
             except HoldsAreDue:
                 async with self.database.account(caller.account_id) as session:
                     await expire_due(session, account_id=caller.account_id)
@@ -249,7 +261,7 @@ class Engine:
     def _ensure_nothing_is_out(self, wish: Ask, found: Refused, key: CounterOf) -> None:
         """Raises UnitsAreOut where a recall could bring back what others hold in memory."""
         can_be_out = wish.meter.durability == "allowance" and found.counter.held > 0
-        if can_be_out and self._treasury is not None and self._treasury.recalls.may_help(key):
+        if can_be_out and self._recalls is not None and self._recalls.may_help(key):
             raise UnitsAreOut(key)
 
     async def settled(self, account_id: AccountId, meter: str) -> None:

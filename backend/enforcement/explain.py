@@ -4,63 +4,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
-from feature_platform.core.decision import Fix, remaining_of
-from sqlalchemy import Text, cast, or_, select
+from sqlalchemy import ColumnElement, Text, cast, or_, select
 
 from backend.auth.errors import AccountUnknown
-from backend.catalog.errors import MeterUnknown
 from backend.core.ids import AccountId
 from backend.db.models.account_member import AccountMember
 from backend.db.models.api_key import ApiKey
 from backend.db.models.denial import Denial
 from backend.db.session import ReadSession
-from backend.enforcement.decide import Ask, ask, find_meter, judge
-from backend.enforcement.engine import Caller, Engine
-from backend.enforcement.errors import DecisionUnknown
+from backend.enforcement.again import KeyNamed, Now, ask_again
+from backend.enforcement.engine import Engine
+from backend.enforcement.errors import DecisionAmbiguous, DecisionUnknown
+from backend.enforcement.supposing import AS_IT_IS, Supposed
 from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements, resolve
 from backend.usage import denial_log
-from backend.usage.model import JOBS, JOBS_IN_FLIGHT, LEVEL, Cost, Counter, Source
-from backend.usage.repository import read_counters
 
-
-@dataclass(frozen=True, slots=True)
-class KeyNamed:
-    """The account's own key that was used. `state` is as of now."""
-
-    id: UUID
-    name: str
-    prefix: str
-    state: Literal["active", "expired", "revoked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """What the same question is answered now, without spending.
-
-    `allowed` is None where it cannot be told from here: a rate limit says so only to who calls. `rule` is the one
-    that refuses. Amounts are in base units, of `window`'s end `resets_at`; `grant` is what is missing.
-    """
-
-    as_of: datetime
-    allowed: bool | None
-    rule: str | None
-    plan: str
-    plan_version: int
-    used: int | None = None
-    held: int | None = None
-    limit: int | None = None
-    remaining: int | None = None
-    resets_at: datetime | None = None
-    grant: int | None = None
-    fixes: tuple[Fix, ...] = ()
+_UNKNOWN = (
+    "No refusal{whose} has this id, or it is no longer kept. A request after the first 32 that were refused alike"
+    " within a second is known by its decision's id alone."
+)
+_MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A refusal with what only its account may see: `subject` is None of who is no member of it."""
+    """A refusal, then and now. To its account `subject` is None of who is no member of it, and `key` None of a key
+    that is not its own."""
 
     denial: Denial
     rules: Sequence[Mapping[str, Any]]
@@ -70,149 +41,84 @@ class Explained:
     now: Now
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    denial: Denial
+    entitlements: Entitlements
+    key: KeyNamed | None
+    subject: str | None
+
+
 async def explain(
-    engine: Engine, account_id: AccountId, name: str, *, now: datetime, rates: Mapping[str, RateVerdict]
-) -> Explained:
-    """The refusal that a decision's or a request's id names. `rates` are what the account's rate limits said of the
-    request that asks, where it is the account's own.
-
-    Raises DecisionUnknown: of another account, never refused, not written yet or no longer kept.
-    """
-    async with engine.database.read(account_id) as session:
-        denial = await denial_log.find(session, account_id, name)
-        if denial is None:
-            raise DecisionUnknown("No refusal of this account has this id, or it is no longer kept.")
-        entitlements = await resolve(session, account_id=account_id, catalogs=engine.catalogs, now=now)
-        if entitlements is None:
-            raise AccountUnknown("No account of yours has this id.")
-        key = await _key(session, denial, now)
-        subject = await _subject(session, denial)
-    return Explained(
-        denial=denial,
-        rules=[_own(rule, key) for rule in denial.rules],
-        key=key,
-        subject=subject,
-        zone=entitlements.zone.key,
-        now=await _ask_again(engine, denial, entitlements, key, now=now, rates=rates),
-    )
-
-
-async def _ask_again(
     engine: Engine,
-    denial: Denial,
-    entitlements: Entitlements,
-    key: KeyNamed | None,
+    account_id: AccountId,
+    name: str,
     *,
     now: datetime,
     rates: Mapping[str, RateVerdict],
-) -> Now:
-    """The rules in their order, until one fails."""
-    if key is not None and key.state != "active":
-        text = f"The key {key.prefix}... is {key.state}: use another one."
-        return _now(entitlements, allowed=False, rule="credential", fixes=(Fix("contact", text),))
-    if entitlements.account.status != "active":
-        text = "An operator has suspended this account; ask them why."
-        return _now(entitlements, allowed=False, rule="account", fixes=(Fix("contact", text),))
-    if denial.code == "rate_limited":
-        return _rate_now(denial, entitlements, rates)
-    if denial.code == "feature_not_in_plan":
-        return _feature_now(engine, denial, entitlements)
-    if denial.meter is None or denial.requested is None:
-        return _now(entitlements, allowed=True)
-    return await _counted_now(engine, denial, now=now)
+    to_operator: bool = False,
+) -> Explained:
+    """The refusal that a decision's or a request's id names. `rates` are what the account's rate limits said of the
+    request that asks, where it is the account's own. Operators are told whose key and whose request it was.
+
+    Raises DecisionUnknown: of another account, never refused, not written yet or no longer kept.
+    """
+    found = await _find(engine, account_id, name, now=now, to_operator=to_operator)
+    denial, key = found.denial, found.key
+    again = await ask_again(engine, denial, found.entitlements, key, now=now, rates=rates, change=AS_IT_IS.change)
+    rules = denial.rules if to_operator else [_own(rule, key) for rule in denial.rules]
+    return Explained(denial, rules, key, found.subject, found.entitlements.zone.key, again)
 
 
-async def _counted_now(engine: Engine, denial: Denial, *, now: datetime) -> Now:
-    assert denial.meter is not None
-    assert denial.requested is not None
-    meter, amount = denial.meter, denial.requested
-    caller = Caller(AccountId(denial.account_id), Source(denial.key_id, denial.subject), None, now)
-    rule = "concurrency" if meter == JOBS_IN_FLIGHT else "quota"
+async def simulate(engine: Engine, account_id: AccountId, name: str, supposed: Supposed, *, now: datetime) -> Now:
+    """What the same question would be answered now if the account were another. Nothing is given or spent.
 
-    async def attempt(known: Entitlements | None) -> Now:
-        async with engine.database.read(caller.account_id) as session:
-            entitlements = known or await engine.entitlements(session, caller)
-            try:
-                wish = _wish(entitlements, meter, amount)
-            except MeterUnknown:
-                text = "This is not counted any more."
-                return _now(entitlements, allowed=False, rule=rule, fixes=(Fix("contact", text),))
-            cost = wish.cost
-            wanted = [(cost.meter, cost.window)]
-            counters = await read_counters(session, account_id=caller.account_id, wanted=wanted)
-            refused = judge(wish, counters)
-            counter = counters.get((cost.meter, cost.window.start)) or Counter(cost.meter, cost.window)
-            fixes: tuple[Fix, ...] = ()
-            if refused is not None:
-                fixes = (await engine.refuse(session, entitlements, wish, refused)).decision.fixes
-            missing = None if cost.limit is None else counter.taken + cost.amount - cost.limit
-            return _now(
-                entitlements,
-                allowed=refused is None,
-                rule=None if refused is None else rule,
-                used=counter.used,
-                held=counter.held,
-                limit=cost.limit,
-                remaining=remaining_of(cost.limit, counter.used, counter.held, counter.forfeited),
-                resets_at=cost.window.end,
-                grant=missing if refused is not None else None,
-                fixes=fixes,
-            )
-
-    await engine.settled(caller.account_id, JOBS if meter == JOBS_IN_FLIGHT else meter)
-    return await engine.persist(caller, attempt)
-
-
-def _wish(entitlements: Entitlements, meter: str, amount: int) -> Ask:
-    """Of a job in flight only the slot is asked for: how much of the meter it would take was not reached then."""
-    if meter == JOBS_IN_FLIGHT:
-        limit = entitlements.terms.max_jobs_in_flight
-        return Ask(find_meter(entitlements, JOBS), (Cost(JOBS_IN_FLIGHT, LEVEL, amount, limit),))
-    return ask(entitlements, meter=meter, amount=amount)
-
-
-def _rate_now(denial: Denial, entitlements: Entitlements, rates: Mapping[str, RateVerdict]) -> Now:
-    verdict = rates.get(denial.scope or "")
-    if verdict is None:
-        limit = entitlements.rate_limit(denial.scope or "")
-        return _now(entitlements, allowed=None, rule=None, limit=limit.requests if limit else None)
-    is_free = verdict.remaining > 0
-    fixes = () if is_free else (Fix("wait", "Wait: room comes back within seconds."),)
-    return _now(
-        entitlements,
-        allowed=is_free,
-        rule=None if is_free else "rate",
-        limit=verdict.limit.requests,
-        remaining=verdict.remaining,
-        fixes=fixes,
+    Raises DecisionUnknown, and as `Supposed.change`.
+    """
+    found = await _find(engine, account_id, name, now=now, to_operator=True)
+    return await ask_again(
+        engine, found.denial, found.entitlements, found.key, now=now, rates={}, change=supposed.change
     )
 
 
-def _feature_now(engine: Engine, denial: Denial, entitlements: Entitlements) -> Now:
-    (feature,) = [str(rule["feature"]) for rule in denial.rules if rule["rule"] == "feature"]
-    if entitlements.has_feature(feature):
-        return _now(entitlements, allowed=True)
-    better = [
-        Fix("upgrade", f"Move to {plan.display_name}.", plan=plan.name, url=engine.upgrade_url)
-        for plan in entitlements.catalog.plans
-        if plan.features.get(feature, False)
-    ]
-    nothing = Fix("contact", "No plan on sale allows this; ask the operator.")
-    return _now(entitlements, allowed=False, rule="feature", fixes=tuple(better) or (nothing,))
+async def account_refused(engine: Engine, name: str) -> AccountId:
+    """Whose refusal an id names. Raises DecisionUnknown, and DecisionAmbiguous for a request's id, which its sender
+    chooses, under which several accounts were refused."""
+    async with engine.database.read() as session:
+        found = await denial_log.named(session, None, name)
+    of_account = {denial.account_id: denial for denial in reversed(found)}
+    if not of_account:
+        raise DecisionUnknown(_UNKNOWN.format(whose=""))
+    if len(of_account) > 1:
+        each = [{"account_id": str(one.account_id), "id": str(one.id)} for one in of_account.values()]
+        raise DecisionAmbiguous(
+            f"Requests of {len(each)} accounts bore this id. Say whose is meant, or use a decision's id.",
+            decisions=each[:_MOST_TOLD],
+        )
+    return found[0].account_id
 
 
-def _now(entitlements: Entitlements, *, allowed: bool | None, rule: str | None = None, **numbers: Any) -> Now:
-    terms = entitlements.terms
-    return Now(entitlements.now, allowed, rule, terms.name, terms.version, **numbers)
+async def _find(engine: Engine, account_id: AccountId, name: str, *, now: datetime, to_operator: bool) -> _Refusal:
+    async with engine.database.read(account_id) as session:
+        denial = await denial_log.find(session, account_id, name)
+        if denial is None:
+            raise DecisionUnknown(_UNKNOWN.format(whose=" of this account"))
+        entitlements = await resolve(session, account_id=account_id, catalogs=engine.catalogs, now=now)
+        if entitlements is None:
+            raise AccountUnknown("No account of yours has this id.")
+        if not to_operator:
+            key = await _key(session, denial, ApiKey.account_id == denial.account_id, now=now)
+            return _Refusal(denial, entitlements, key, await _subject(session, denial))
+    async with engine.database.read() as session:
+        return _Refusal(denial, entitlements, await _key(session, denial, now=now), denial.subject)
 
 
-async def _key(session: ReadSession, denial: Denial, now: datetime) -> KeyNamed | None:
-    """Only the account's own: a host application's is none of its business."""
+async def _key(session: ReadSession, denial: Denial, *only: ColumnElement[bool], now: datetime) -> KeyNamed | None:
+    """To its account, only its own: a host application's is none of its business."""
     if denial.key_id is None:
         return None
-    mine = (ApiKey.id == denial.key_id, ApiKey.account_id == denial.account_id)
-    wanted = select(ApiKey.id, ApiKey.name, ApiKey.prefix, ApiKey.revoked_at, ApiKey.expires_at).where(*mine)
-    row = (await session.execute(wanted)).one_or_none()
+    columns = (ApiKey.id, ApiKey.kind, ApiKey.name, ApiKey.prefix, ApiKey.revoked_at, ApiKey.expires_at)
+    row = (await session.execute(select(*columns).where(ApiKey.id == denial.key_id, *only))).one_or_none()
     if row is None:
         return None
     state: Literal["active", "expired", "revoked"] = "active"
@@ -220,7 +126,7 @@ async def _key(session: ReadSession, denial: Denial, now: datetime) -> KeyNamed 
         state = "revoked"
     elif row.expires_at is not None and row.expires_at <= now:
         state = "expired"
-    return KeyNamed(row.id, row.name, row.prefix, state)
+    return KeyNamed(row.id, "service" if row.kind == "service" else "personal", row.name, row.prefix, state)
 
 
 async def _subject(session: ReadSession, denial: Denial) -> str | None:

@@ -1,7 +1,7 @@
 """Whether a key that a host application was shown is good, whose it is, and whether its request may pass."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -90,12 +90,11 @@ class Verification:
                 return KeyVerdict(allowed=True, code="allowed", holder=holder, decision=repeated.result)
             found = repeated
         desk = Desk(engine, self.scope["app"].state.settings, [], self._witness(holder))
-        detail = ""
+        decision, detail = found.decision, ""
         try:
             desk.settle(found)
         except PlatformError as error:
-            detail = error.detail
-        decision = found.decision
+            decision, detail = replace(decision, decision_id=error.fields["decision_id"]), error.detail
         return KeyVerdict(decision.allowed, decision.code, holder, decision.to_json(), decision.retry_after, detail)
 
     def _witness(self, holder: Holder) -> Witness:

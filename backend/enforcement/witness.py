@@ -1,6 +1,7 @@
 """What a refusal was, in words that last: who asked for what, and what each rule said, in their order."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -38,7 +39,7 @@ class Numbers(NamedTuple):
 
 
 class Witness:
-    """Sees to it that the refusals of one request are written down."""
+    """Sees to it that the refusals of one request are written down, and that they bear the id of what was written."""
 
     def __init__(self, denials: Denials, scope: Scope, request_id: str, now: datetime) -> None:
         self._denials = denials
@@ -46,8 +47,8 @@ class Witness:
         self._request_id = request_id
         self._now = now
 
-    def refused(self, outcome: Outcome) -> None:
-        """By a counter: a quota, or the jobs in flight."""
+    def refused(self, outcome: Outcome) -> Outcome:
+        """By a counter: a quota, or the jobs in flight. Returns it under the id by which it will be found."""
         decision, wish = outcome.decision, outcome.ask
         assert decision.decision_id is not None
         is_slot = decision.meter == JOBS_IN_FLIGHT
@@ -61,11 +62,12 @@ class Witness:
             window=cost.window,
         )
         said = {"concurrency": _plain(numbers)} if is_slot else {"quota": _plain(numbers) | _stack(outcome)}
-        self._note(decision.code, UUID(decision.decision_id), outcome.entitlements, numbers, said)
+        known_as = self._note(decision.code, UUID(decision.decision_id), outcome.entitlements, numbers, said)
+        return replace(outcome, decision=replace(decision, decision_id=str(known_as)))
 
     def lacks(self, error: FeatureNotInPlan, entitlements: Entitlements, feature: str) -> None:
         """By the plan, which does not include a feature."""
-        self._note(error.code, _named(error), entitlements, Numbers(), {"feature": {"feature": feature}})
+        self._name(error, entitlements, Numbers(), {"feature": {"feature": feature}})
 
     def too_often(self, error: TooMany) -> None:
         """By the rate limit of an account; the anonymous have none."""
@@ -78,11 +80,23 @@ class Witness:
             scope, verdict = error.rated.scope, error.rated.verdict
             numbers = Numbers(scope=scope, limit=verdict.limit.requests, requested=1)
             said = {"rate": _rate(scope, verdict)}
-        self._note(error.code, _named(error), error.entitlements, numbers, said, error.principal)
+        self._name(error, error.entitlements, numbers, said, error.principal)
 
     def suspended(self, error: AccountSuspended) -> None:
         """Because an operator has suspended the account."""
-        self._note(error.code, _named(error), error.entitlements, Numbers(), {}, error.principal)
+        self._name(error, error.entitlements, Numbers(), {}, error.principal)
+
+    def _name(
+        self,
+        error: PlatformError,
+        entitlements: Entitlements,
+        numbers: Numbers,
+        said: Facts,
+        principal: Principal | None = None,
+    ) -> None:
+        """The answer says the decision's id, too."""
+        known_as = self._note(error.code, uuid7(), entitlements, numbers, said, principal)
+        error.fields["decision_id"] = str(known_as)
 
     def _note(
         self,
@@ -92,7 +106,7 @@ class Witness:
         numbers: Numbers,
         said: Facts,
         principal: Principal | None = None,
-    ) -> None:
+    ) -> UUID:
         who = principal or self._scope["state"]["principal"]
         subject = str(who.user_id) if who.user_id else who.subject
         method, path = self._scope["method"], self._scope["app"].state.paths.of(self._scope)
@@ -119,7 +133,7 @@ class Witness:
                 window=numbers.window,
             )
 
-        self._denials.note(kind, decision_id, self._request_id, self._now, make)
+        return self._denials.note(kind, decision_id, self._request_id, self._now, make)
 
     def _facts(self, who: Principal, entitlements: Entitlements) -> Facts:
         rates: Mapping[str, RateVerdict] = self._scope["state"]["rates"]
@@ -194,10 +208,3 @@ def _stack(outcome: Outcome) -> dict[str, Any]:
         for one in entitlements.in_force(meter)
     ]
     return {"plan_limit": entitlements.plan_quota(meter).limit, "overrides": made_by} if made_by else {}
-
-
-def _named(error: PlatformError) -> UUID:
-    """A name of the decision, which its answer says too."""
-    found = uuid7()
-    error.fields["decision_id"] = str(found)
-    return found

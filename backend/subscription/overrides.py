@@ -102,7 +102,7 @@ async def grant(
     if definition is None:
         names = [one.key for one in before.catalog.meters]
         raise MeterUnknown(f"No meter is called {meter[:80]!r}. There are: {', '.join(names)}.", known=names)
-    _ensure_amount(definition, kind, amount)
+    ensure_amount(definition, kind, amount)
     reason = reason.strip()
     if not 1 <= len(reason) <= MOST_REASON:
         raise InvalidInput(f"reason: say why, in 1 to {MOST_REASON} characters.")
@@ -248,7 +248,8 @@ def _find_meter(entitlements: Entitlements, meter: str) -> MeterDefinition | Non
     return next((one for one in entitlements.catalog.meters if one.key == meter), None)
 
 
-def _ensure_amount(meter: MeterDefinition, kind: Kind, amount: int | None) -> None:
+def ensure_amount(meter: MeterDefinition, kind: Kind, amount: int | None) -> None:
+    """Raises InvalidInput for what cannot be given of a meter."""
     lowest = 1 if kind == "add" else 0
     if amount is None and kind == "add":
         raise InvalidInput("amount: nothing unlimited can be added; set the limit to unlimited instead.")

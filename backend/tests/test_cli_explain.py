@@ -67,4 +67,20 @@ def test_what_is_unknown_is_said_in_a_sentence(feature: Feature, database_url: s
     who, _ = asyncio.run(refused(database_url))
     done = feature("explain", str(uuid7()), "--account", who.account_id)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.strip() == "No refusal of this account has this id, or it is no longer kept."
+    assert done.stderr.startswith("No refusal of this account has this id, or it is no longer kept.")
+    done = feature("explain", str(uuid7()))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("No refusal has this id, or it is no longer kept.")
+
+
+def test_whosever_it_was(feature: Feature, database_url: str) -> None:
+    who, decision = asyncio.run(refused(database_url))
+    assert json.loads(feature("explain", decision, "--json").stdout)["account_id"] == who.account_id
+    assert json.loads(feature("explain", "mine-1", "--json").stdout)["id"] == decision
+    other, _ = asyncio.run(refused(database_url))
+    done = feature("explain", "mine-1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert who.account_id in done.stderr
+    assert other.account_id in done.stderr
+    done = feature("explain", "mine-1", "--account", other.account_id, "--json")
+    assert json.loads(done.stdout)["account_id"] == other.account_id

@@ -66,13 +66,15 @@ class Folded:
     decision_ids: list[UUID] = field(default_factory=list)
     request_ids: list[str] = field(default_factory=list)
 
-    def add(self, decision_id: UUID, request_id: str, at: datetime) -> None:
-        """One more."""
+    def add(self, decision_id: UUID, request_id: str, at: datetime) -> UUID:
+        """One more. Returns the id by which it is found: its own, or that of the first one beyond the first 32."""
         self.count += 1
         self.last_at = max(self.last_at, at)
-        if len(self.decision_ids) < MOST_IDS:
-            self.decision_ids.append(decision_id)
-            self.request_ids.append(request_id)
+        if len(self.decision_ids) >= MOST_IDS:
+            return self.decision_ids[0]
+        self.decision_ids.append(decision_id)
+        self.request_ids.append(request_id)
+        return decision_id
 
     def absorb(self, later: "Folded") -> None:
         """Those that came while these were not written."""

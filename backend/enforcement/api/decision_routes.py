@@ -11,6 +11,7 @@ from backend.auth.api.deps import CurrentDatabase
 from backend.auth.errors import AccountUnknown, ScopeMissing, Unauthenticated
 from backend.core.moment import Moment
 from backend.core.problem import StrictRoute, problem_responses
+from backend.db.models import Denial
 from backend.enforcement import explain as explaining
 from backend.enforcement.api.deps import CurrentCallers
 from backend.enforcement.api.series_routes import Account
@@ -57,7 +58,10 @@ class DenialAnswer(_Answer):
 
 
 class DenialsAnswer(BaseModel):
-    """Refusals, the newest first. `next` is the `after` of those before them; null is the end."""
+    """Refusals, the newest first. `next` is the `after` of those before them; null is the end.
+
+    Where a filter leaves most of them out, there may be fewer than `limit` although there are more.
+    """
 
     items: list[DenialAnswer]
     next: UUID | None
@@ -124,11 +128,14 @@ async def list_decisions(
 ) -> DenialsAnswer:
     """What was refused, the newest first; equal ones of a second are one. They come within two seconds."""
     caller = await callers.reader(account_id)
-    wanted = DenialFilter(code, meter, since, until, request_id)
     async with database.read(caller.account_id) as session:
-        found = await denial_log.newest(session, caller.account_id, wanted, limit=limit + 1, after=after)
-    items = [DenialAnswer.model_validate(_row(denial)) for denial in found[:limit]]
-    return DenialsAnswer(items=items, next=items[-1].id if len(found) > limit else None)
+        ids = None
+        if request_id is not None:
+            ids = [denial.id for denial in await denial_log.named(session, caller.account_id, request_id)]
+        wanted = DenialFilter(code, meter, since, until, ids)
+        found = await denial_log.newest(session, caller.account_id, wanted, limit=limit, after=after)
+    items = [DenialAnswer.model_validate(denial_fields(denial)) for denial in found.items]
+    return DenialsAnswer(items=items, next=found.next)
 
 
 @router.get("/{decision}", responses=problem_responses(*_ERRORS, DecisionUnknown))
@@ -137,15 +144,16 @@ async def read_decision(
 ) -> DecisionAnswer:
     """Why it was refused, and what the same question is answered now; nothing is spent.
 
-    `decision` is a decision's id or a request's. Of a request that is not the first of equal ones it is looked for
-    among the newest 5,000 refusals.
+    `decision` is a decision's id or a request's. A request that is not the first of equal ones is looked for among
+    5,000 refusals: those before its time where the server named it, else the newest. Beyond the first 32 equal ones
+    of a second only decisions are known, under the id that their answers say.
     """
     caller = await callers.reader(account_id)
     rates = request.state.rates if _is_own(request, caller.account_id) else {}
     found = await explaining.explain(request.app.state.engine, caller.account_id, decision, now=caller.now, rates=rates)
     return DecisionAnswer.model_validate(
         {
-            **_row(found.denial),
+            **denial_fields(found.denial),
             "decision_ids": found.denial.decision_ids,
             "rules": found.rules,
             "key": found.key,
@@ -162,7 +170,8 @@ def _is_own(request: Request, account_id: UUID) -> bool:
     return own is not None and own.account.id == account_id
 
 
-def _row(denial: Any) -> dict[str, Any]:
+def denial_fields(denial: Denial) -> dict[str, Any]:
+    """A refusal under the names of the API."""
     return {
         **{name: getattr(denial, name) for name in DenialAnswer.model_fields if name != "limit"},
         "limit": denial.limit_amount,

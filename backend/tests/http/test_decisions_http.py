@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from backend.catalog.service import apply_file
-from backend.core.ids import uuid7
+from backend.core.ids import request_id, uuid7
 from backend.core.settings import REPOSITORY
 from backend.db.session import Database
 from backend.subscription.service import upgrade_user_plan
@@ -29,6 +29,8 @@ from backend.tests.http.test_denials_http import SUSPEND
 from backend.tests.http.test_foreign_ids import same
 from backend.tests.moments import NOW
 from backend.tests.test_enforcement_denials import denied
+from backend.tests.test_usage_denial_log import FILL
+from backend.usage.denial_log import MOST_LOOKED_THROUGH
 
 
 @pytest.fixture
@@ -168,10 +170,36 @@ async def test_pages_and_filters(app: FastAPI, client: httpx.AsyncClient, who: C
 
 async def test_any_of_the_folded_decisions_is_found(app: FastAPI, client: httpx.AsyncClient, who: Caller) -> None:
     ids = [uuid7() for _ in range(40)]
-    for each in ids:
-        app.state.denials.note("same", each, f"r{each}", NOW, lambda: denied(who.person.account_id))
-    assert (await read(app, client, who.headers, str(ids[31])))["id"] == str(ids[0])
-    problem(await client.get(f"/v1/decisions/{ids[32]}", headers=who.headers), 404, "decision_unknown")
+    known_as = [
+        app.state.denials.note("same", each, f"r{each}", NOW, lambda: denied(who.person.account_id)) for each in ids
+    ]
+    assert known_as == ids[:32] + [ids[0]] * 8, "what is not kept is not said"
+    for each in (*known_as, f"r{ids[31]}"):
+        assert (await read(app, client, who.headers, str(each)))["id"] == str(ids[0])
+    for each in (ids[32], f"r{ids[32]}"):
+        problem(await client.get(f"/v1/decisions/{each}", headers=who.headers), 404, "decision_unknown")
+
+
+async def test_every_answer_of_a_storm_says_an_id_that_is_found(
+    app: FastAPI, client: httpx.AsyncClient, who: Caller
+) -> None:
+    await consume(client, who.headers, 10)
+    answers = [problem(await consume(client, who.headers), 402, "quota_exceeded") for _ in range(40)]
+    found = [await read(app, client, who.headers, each["decision_id"]) for each in answers]
+    assert sum(one["count"] for one in {one["id"]: one for one in found}.values()) == 40
+
+
+async def test_a_request_that_is_not_the_first_is_found_by_its_time(
+    app: FastAPI, client: httpx.AsyncClient, database: Database, who: Caller
+) -> None:
+    names = [request_id() for _ in range(2)]
+    for each in names:
+        app.state.denials.note("same", uuid7(), each, NOW, lambda: denied(who.person.account_id))
+    await app.state.denials.flush()
+    async with database.system() as session:
+        later = {"account_id": who.person.account_id, "now": NOW, "rows": MOST_LOOKED_THROUGH + 1}
+        await session.execute(FILL, {**later, "first": (uuid7().int >> 80) + 60_000})
+    assert (await read(app, client, who.headers, names[1]))["request_ids"] == names
 
 
 async def test_those_of_another_are_unknown(

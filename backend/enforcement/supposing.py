@@ -1,0 +1,41 @@
+"""What an account would be allowed with another plan or another limit. Pure: nothing is given."""
+
+from dataclasses import dataclass, replace
+
+from backend.core.ids import uuid7
+from backend.enforcement.decide import find_meter
+from backend.subscription.change import plan_on_sale
+from backend.subscription.entitlements import Entitlements
+from backend.subscription.overrides import ensure_amount
+from backend.subscription.stacking import Kind, Override
+
+
+@dataclass(frozen=True, slots=True)
+class SupposedLimit:
+    """`amount` base units of a meter more (`add`), or instead of the plan's (`set`; None is unlimited)."""
+
+    meter: str
+    kind: Kind
+    amount: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """An account that has just been put on a plan on sale, or was given a limit, or both; None stays as it is."""
+
+    plan: str | None = None
+    limit: SupposedLimit | None = None
+
+    def change(self, entitlements: Entitlements) -> Entitlements:
+        """What it would be allowed. Raises PlanUnknown, MeterUnknown, InvalidInput."""
+        if self.plan is not None:
+            entitlements = entitlements.on_plan(plan_on_sale(entitlements.catalog, self.plan))
+        if self.limit is None:
+            return entitlements
+        limit, now = self.limit, entitlements.now
+        ensure_amount(find_meter(entitlements, limit.meter), limit.kind, limit.amount)
+        given = Override(uuid7(), limit.meter, limit.kind, limit.amount, starts_at=now, ends_at=None, reason="")
+        return replace(entitlements, overrides=(*entitlements.overrides, given))
+
+
+AS_IT_IS = Supposed()
