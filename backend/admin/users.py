@@ -101,10 +101,10 @@ async def ids_of(session: ReadSession, wanted: UserFilter, *, most: int, default
     return found.all()
 
 
-async def find(session: ReadSession, user_id: UUID) -> User:
-    """The user with this id, a deleted one too. Raises UserUnknown."""
+async def find(session: ReadSession, user_id: UUID, *, deleted: bool = True) -> User:
+    """The user with this id, if wanted a deleted one too. Raises UserUnknown."""
     user = await session.get(User, user_id)
-    if user is None:
+    if user is None or not (deleted or user.deleted_at is None):
         raise _unknown()
     return user
 

@@ -152,6 +152,33 @@ class ImpersonationAnswer(_Answer):
     expires_at: datetime
 
 
+class MembershipAnswer(_Answer):
+    """A role in the account of somebody else; where `is_only_member`, nobody is left to act for that account."""
+
+    account_id: UUID
+    account_name: str
+    role: str
+    is_only_member: bool
+
+
+class DeletionAnswer(_Answer):
+    """What a deletion ends, before it is done; no number is beyond 10,000.
+
+    `plan` and `subscription` (null on the default plan), `open_reservations` and `members_who_lose_access` are those of
+    the personal account. `memberships` are roles elsewhere; `accounts` are the first hundred of them, those that are
+    left without anybody first.
+    """
+
+    sessions: int
+    keys: int
+    plan: str
+    subscription: UserSubscriptionSchema | None
+    open_reservations: int
+    members_who_lose_access: int
+    memberships: int
+    accounts: list[MembershipAnswer]
+
+
 class RolesAnswer(BaseModel):
     """The operator roles of the user."""
 

@@ -11,10 +11,12 @@ from backend.admin.api.deps import Page, PageSize, Sought, may
 from backend.admin.api.schemas import (
     AssignmentAnswer,
     ClearedAnswer,
+    DeletionAnswer,
     EditBody,
     ImpersonateBody,
     ImpersonationAnswer,
     LockBody,
+    MembershipAnswer,
     NoteAnswer,
     PlanBody,
     RevokedAnswer,
@@ -27,6 +29,7 @@ from backend.admin.api.schemas import (
     UserRowAnswer,
     UserSessionAnswer,
 )
+from backend.admin.deletion import deletion_of
 from backend.admin.errors import NoOperator, SecondFactorNeeded, StateConflict, TargetProtected
 from backend.admin.impersonation import Impersonating
 from backend.admin.notes import notes_of
@@ -162,6 +165,27 @@ async def delete_user(
     """Ends a user: sessions, keys, subscription, memberships. Their address is free; usage stays."""
     await Acts(session, operator, now).delete(user_id, catalogs)
     return Message(message="The user is deleted, and their address is free.")
+
+
+@router.get("/{user_id}/deletion", responses=problem_responses(*_OPERATES, UserUnknown))
+async def preview_deletion(
+    user_id: UUID, operator: Annotated[Operator, may("users.delete")], database: CurrentDatabase, now: Now
+) -> DeletionAnswer:
+    """What the deletion of a user takes along, as of now; nothing is changed."""
+    async with database.read() as session:
+        user = await users.find(session, user_id, deleted=False)
+        found = await deletion_of(session, user, now=now)
+        entitlements = await entitlements_of(session, user.id, now=now)
+    return DeletionAnswer(
+        sessions=found.sessions,
+        keys=found.keys,
+        plan=entitlements.terms.name,
+        subscription=subscription_schema(entitlements),
+        open_reservations=found.open_reservations,
+        members_who_lose_access=found.members_who_lose_access,
+        memberships=found.memberships,
+        accounts=[MembershipAnswer.model_validate(account) for account in found.accounts],
+    )
 
 
 @router.post("/{user_id}/lock", responses=problem_responses(*_CHANGES, StateConflict, body=True))

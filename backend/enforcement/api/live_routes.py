@@ -31,8 +31,9 @@ class EventStream(StreamingResponse):
 
     media_type = _MEDIA_TYPE
 
-    def __init__(self, parts: AsyncIterator[bytes], end: Callable[[], None]) -> None:
-        super().__init__(parts, headers=_HEADERS)
+    # The description of the API takes the status of an answer from here.
+    def __init__(self, parts: AsyncIterator[bytes], end: Callable[[], None], status_code: int = 200) -> None:
+        super().__init__(parts, status_code, _HEADERS)
         self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

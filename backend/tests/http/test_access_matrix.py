@@ -135,6 +135,7 @@ OPERATIONS = [
     Operation("GET", "/v1/admin/users/{user_id}", "operate"),
     Operation("PATCH", "/v1/admin/users/{user_id}", "operate", {"name": "Ada"}),
     Operation("DELETE", "/v1/admin/users/{user_id}", "operate"),
+    Operation("GET", "/v1/admin/users/{user_id}/deletion", "operate"),
     Operation("POST", "/v1/admin/users/{user_id}/lock", "operate", {"reason": "a test"}),
     Operation("POST", "/v1/admin/users/{user_id}/unlock", "operate"),
     Operation("POST", "/v1/admin/users/{user_id}/roles", "operate", {"roles": []}),

@@ -59,6 +59,8 @@ PLACES = {
     # For operators, who may name every user; tried in test_admin_http.py.
     ("/v1/admin/users/{user_id}", "user_id"),
     *((f"/v1/admin/users/{{user_id}}/{act}", "user_id") for act in ACTS),
+    # Tried in test_admin_deletion_http.py.
+    ("/v1/admin/users/{user_id}/deletion", "user_id"),
     # Tried in test_admin_overrides_http.py.
     ("/v1/admin/users/{user_id}/overrides", "user_id"),
     ("/v1/admin/users/{user_id}/overrides/{override_id}", "user_id"),

@@ -1235,6 +1235,26 @@ export interface paths {
         patch: operations["edit_user_v1_admin_users__user_id__patch"];
         trace?: never;
     };
+    "/v1/admin/users/{user_id}/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview Deletion
+         * @description What the deletion of a user takes along, as of now; nothing is changed.
+         */
+        get: operations["preview_deletion_v1_admin_users__user_id__deletion_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/users/{user_id}/lock": {
         parameters: {
             query?: never;
@@ -1369,6 +1389,28 @@ export interface paths {
          * @description Fills the rate limits of a user's account and its keys, and forgets failed sign-ins.
          */
         post: operations["clear_rate_limits_v1_admin_users__user_id__clear_rate_limits_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/users/{user_id}/impersonate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Impersonate
+         * @description Begins to act as a user, for half an hour: looks at what they see, or with `write` uses it for them.
+         *
+         *     Payment, sign-in, keys and the back office stay closed. Nobody acts as an operator.
+         */
+        post: operations["impersonate_v1_admin_users__user_id__impersonate_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1908,6 +1950,31 @@ export interface components {
             counted: number;
         };
         /**
+         * DeletionAnswer
+         * @description What a deletion ends, before it is done; no number is beyond 10,000.
+         *
+         *     `plan` and `subscription` (null on the default plan), `open_reservations` and `members_who_lose_access` are those of
+         *     the personal account. `memberships` are roles elsewhere; `accounts` are the first hundred of them, those that are
+         *     left without anybody first.
+         */
+        DeletionAnswer: {
+            /** Sessions */
+            sessions: number;
+            /** Keys */
+            keys: number;
+            /** Plan */
+            plan: string;
+            subscription: components["schemas"]["UserSubscriptionSchema"] | null;
+            /** Open Reservations */
+            open_reservations: number;
+            /** Members Who Lose Access */
+            members_who_lose_access: number;
+            /** Memberships */
+            memberships: number;
+            /** Accounts */
+            accounts: components["schemas"]["MembershipAnswer"][];
+        };
+        /**
          * DenialAnswer
          * @description One refusal, with how many equal ones came until `last_at`; the numbers are as of `first_at`.
          *
@@ -2211,6 +2278,56 @@ export interface components {
             created_at: string;
         };
         /**
+         * ImpersonateBody
+         * @description Why, for the audit log, and whether to look only or to use the account as well.
+         */
+        ImpersonateBody: {
+            /** Reason */
+            reason: string;
+            /**
+             * Access
+             * @default read
+             * @enum {string}
+             */
+            access: "read" | "write";
+        };
+        /**
+         * ImpersonationAnswer
+         * @description What requests as the user are signed with, until `expires_at`. It cannot be renewed; sign out to end it.
+         */
+        ImpersonationAnswer: {
+            /**
+             * Session Id
+             * Format: uuid
+             */
+            session_id: string;
+            /** Access Token */
+            access_token: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * ImpersonationSchema
+         * @description That it is an operator who acts as this user, until when, and whether they may write.
+         */
+        ImpersonationSchema: {
+            /**
+             * Operator Id
+             * Format: uuid
+             */
+            operator_id: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** May Write */
+            may_write: boolean;
+        };
+        /**
          * InFlightSchema
          * @description Open reservations on jobs. A `limit` of null is unlimited.
          */
@@ -2347,7 +2464,7 @@ export interface components {
         };
         /**
          * MeResponse
-         * @description Who is signed in, for which account, on which plan.
+         * @description Who is signed in, for which account, on which plan; `impersonation` is null for the user themselves.
          *
          *     `kind` says whether it is a user of ours, a guest of a portal link, or a user of a trusted issuer, of whom no `id`
          *     and no `email` are known. `accounts` are those that the caller may name, the acting one first.
@@ -2390,6 +2507,7 @@ export interface components {
             accounts: components["schemas"]["OwnAccountSchema"][];
             subscription: components["schemas"]["UserSubscriptionSchema"] | null;
             plan: components["schemas"]["PlanNameSchema"];
+            impersonation: components["schemas"]["ImpersonationSchema"] | null;
         };
         /**
          * MemberBody
@@ -2414,6 +2532,23 @@ export interface components {
              * @enum {string}
              */
             role: "owner" | "admin" | "developer" | "billing" | "viewer";
+        };
+        /**
+         * MembershipAnswer
+         * @description A role in the account of somebody else; where `is_only_member`, nobody is left to act for that account.
+         */
+        MembershipAnswer: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /** Account Name */
+            account_name: string;
+            /** Role */
+            role: string;
+            /** Is Only Member */
+            is_only_member: boolean;
         };
         /**
          * Message
@@ -3250,7 +3385,7 @@ export interface components {
         };
         /**
          * SessionSchema
-         * @description One place where the user is signed in.
+         * @description One place where the user is signed in, or, where `is_operator`, an operator who acts as them.
          */
         SessionSchema: {
             /**
@@ -3279,6 +3414,8 @@ export interface components {
             expires_at: string;
             /** Is Current */
             is_current: boolean;
+            /** Is Operator */
+            is_operator: boolean;
         };
         /**
          * SettlementAnswer
@@ -3628,7 +3765,7 @@ export interface components {
         };
         /**
          * UserSessionAnswer
-         * @description One place where the user is signed in.
+         * @description One place where the user is signed in; with `impersonator_id` it is that operator, who acts as them.
          */
         UserSessionAnswer: {
             /**
@@ -3655,6 +3792,8 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+            /** Impersonator Id */
+            impersonator_id: string | null;
         };
         /**
          * UserSubscriptionSchema
@@ -4111,7 +4250,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `feature_not_in_plan`: Your plan does not include this; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `feature_not_in_plan`: Your plan does not include this; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4216,7 +4355,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4342,7 +4481,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4477,7 +4616,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4602,7 +4741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4727,7 +4866,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4852,7 +4991,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4977,7 +5116,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5102,7 +5241,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5218,7 +5357,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5338,7 +5477,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5430,7 +5569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5520,7 +5659,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5614,7 +5753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5700,7 +5839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5793,7 +5932,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5881,7 +6020,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5980,7 +6119,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6093,7 +6232,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6158,7 +6297,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6383,7 +6522,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6477,7 +6616,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6555,7 +6694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6651,7 +6790,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6758,7 +6897,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6856,7 +6995,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6954,7 +7093,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7061,7 +7200,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7155,7 +7294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7229,7 +7368,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7303,7 +7442,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7379,7 +7518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7477,7 +7616,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7584,7 +7723,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7689,7 +7828,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `proof_needed`: Confirm that it is you; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `proof_needed`: Confirm that it is you; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7803,7 +7942,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7917,7 +8056,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8031,7 +8170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8145,7 +8284,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8241,7 +8380,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8337,7 +8476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8429,7 +8568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8516,7 +8655,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8612,7 +8751,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8702,7 +8841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8821,7 +8960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `key_of_another`: This key is somebody else's; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `key_of_another`: This key is somebody else's; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8933,7 +9072,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `role_missing`: Your role may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9016,7 +9155,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9081,7 +9220,7 @@ export interface operations {
                     "application/json": components["schemas"]["PlanListResponse"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9148,7 +9287,7 @@ export interface operations {
                     "application/json": components["schemas"]["PlanDetailResponse"];
                 };
             };
-            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9231,7 +9370,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9308,7 +9447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9407,7 +9546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9511,7 +9650,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9612,7 +9751,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9718,7 +9857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9817,7 +9956,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9918,7 +10057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `scope_missing`: This credential may not do that; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10000,7 +10139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10076,7 +10215,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10161,7 +10300,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10259,7 +10398,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10297,6 +10436,91 @@ export interface operations {
             };
             /** @description `unsupported_media_type`: Send application/json */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_deletion_v1_admin_users__user_id__deletion_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user_unknown`: No such user */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10384,7 +10608,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10496,7 +10720,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10603,7 +10827,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10706,7 +10930,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10800,7 +11024,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10894,7 +11118,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10979,7 +11203,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10990,6 +11214,131 @@ export interface operations {
             };
             /** @description `user_unknown`: No such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    impersonate_v1_admin_users__user_id__impersonate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImpersonateBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImpersonationAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `user_unknown`: No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `state_conflict`: Not in this state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11077,7 +11426,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11178,7 +11527,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11252,7 +11601,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11335,7 +11684,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11414,7 +11763,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11493,7 +11842,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11591,7 +11940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11704,7 +12053,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11801,7 +12150,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11899,7 +12248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12003,7 +12352,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12099,7 +12448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12194,7 +12543,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12281,7 +12630,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12384,7 +12733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12469,7 +12818,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served */
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
             403: {
                 headers: {
                     [name: string]: unknown;
