@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Response
 
 from backend.auth.api.cookies import RefreshCookie, WebClient
-from backend.auth.api.deps import Now, SessionId, SignedIn
+from backend.auth.api.deps import CurrentPrincipal, Now, SessionId, SignedIn
 from backend.auth.api.schemas import (
     EmailBody,
     EndedSessions,
@@ -130,10 +130,13 @@ async def refresh(
 
 
 @router.post("/logout", responses=problem_responses(Unauthenticated, ScopeMissing))
-async def logout(session_id: SessionId, service: Auth, web: WebClient, response: Response, now: Now) -> Message:
+async def logout(
+    session_id: SessionId, principal: CurrentPrincipal, service: Auth, web: WebClient, response: Response, now: Now
+) -> Message:
     """Ends the session of the token that was sent."""
     await service.logout(session_id=session_id, now=now)
-    web.forget(response)
+    if principal.impersonator_id is None:  # the cookie of who acts as somebody else is their own session's
+        web.forget(response)
     return Message(message="You are signed out.")
 
 

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Acting } from './acting';
 import { createAuthFetch } from './authFetch';
+import { Impersonating } from './impersonating';
 import { Session } from './session';
 
 const origin = 'http://app.test';
@@ -28,7 +29,7 @@ describe('createAuthFetch', () => {
     const session = new Session(renew);
     session.signIn('old');
     const { seen, send } = server(valid);
-    const authFetch = createAuthFetch(session, new Acting(null), send);
+    const authFetch = createAuthFetch(session, new Acting(null), new Impersonating(), send);
     const answers = await Promise.all(Array.from({ length: 8 }, () => authFetch(post('/v1/usage/consume'))));
     expect(answers.map((answer) => answer.status)).toEqual(Array(8).fill(200));
     expect(renew).toHaveBeenCalledTimes(1);
@@ -41,7 +42,7 @@ describe('createAuthFetch', () => {
     const session = new Session(renew);
     session.signIn('old');
     const { send } = server({ token: 'new' });
-    const authFetch = createAuthFetch(session, new Acting(null), (request) => {
+    const authFetch = createAuthFetch(session, new Acting(null), new Impersonating(), (request) => {
       if (session.token === 'old') session.signIn('new');
       return send(request);
     });
@@ -54,7 +55,7 @@ describe('createAuthFetch', () => {
     const session = new Session(renew);
     session.signIn('old');
     const { send } = server({ token: 'none' }, status);
-    expect((await createAuthFetch(session, new Acting(null), send)(post('/v1/usage/consume'))).status).toBe(status);
+    expect((await createAuthFetch(session, new Acting(null), new Impersonating(), send)(post('/v1/usage/consume'))).status).toBe(status);
     expect(renew).not.toHaveBeenCalled();
     expect(session.status).toBe('signed-in');
   });
@@ -63,7 +64,7 @@ describe('createAuthFetch', () => {
     const session = new Session(() => Promise.resolve(null));
     session.signIn('old');
     const { seen, send } = server({ token: 'none' });
-    expect((await createAuthFetch(session, new Acting(null), send)(post('/v1/usage/consume'))).status).toBe(401);
+    expect((await createAuthFetch(session, new Acting(null), new Impersonating(), send)(post('/v1/usage/consume'))).status).toBe(401);
     expect(seen).toHaveLength(1);
     expect(session.status).toBe('signed-out');
   });
@@ -85,7 +86,7 @@ describe('createAuthFetch', () => {
     const session = new Session(renew);
     session.signIn('old');
     const { seen, send } = server({ token: 'none' });
-    await createAuthFetch(session, new Acting(null), send)(post(`/v1/auth/${name}`));
+    await createAuthFetch(session, new Acting(null), new Impersonating(), send)(post(`/v1/auth/${name}`));
     expect(seen).toEqual([{ path: `/v1/auth/${name}`, authorization: null, client: 'web', body: '{"amount":1}' }]);
     expect(renew).not.toHaveBeenCalled();
   });
@@ -94,7 +95,7 @@ describe('createAuthFetch', () => {
     const session = new Session(() => Promise.resolve(null));
     session.signIn('t');
     const { seen, send } = server({ token: 't' });
-    const authFetch = createAuthFetch(session, new Acting(null), send);
+    const authFetch = createAuthFetch(session, new Acting(null), new Impersonating(), send);
     await authFetch(post('/v1/auth/logout'));
     await authFetch(post('/v1/usage/consume'));
     expect(seen.map((request) => request.client)).toEqual(['web', null]);

@@ -1,10 +1,12 @@
 import type { Acting } from './acting';
+import type { Impersonating } from './impersonating';
 import { readProblem } from './problem';
 import type { Session } from './session';
 
 type Send = (request: Request) => Promise<Response>;
 
 const AUTH = '/v1/auth/';
+const ADMIN = '/v1/admin/';
 
 const ACCOUNT = 'Feature-Account';
 
@@ -84,11 +86,21 @@ function forAccount(acting: Acting, send: Send): Send {
  * Sends requests as the signed-in user, for the account they have chosen. An answer 401 to our token leads to one
  * renewal, shared by all requests that need it, and one more try; 402 and 403 are answers like any other and touch
  * no session.
+ *
+ * While an operator acts as a user, requests are that user's, but for those of the back office.
  */
-export function createAuthFetch(session: Session, acting: Acting, send: Send): Send {
+export function createAuthFetch(session: Session, acting: Acting, impersonating: Impersonating, send: Send): Send {
   const sendFor = forAccount(acting, send);
   return async (request) => {
-    const token = OWN_CREDENTIAL.has(pathOf(request)) ? null : session.token;
+    const path = pathOf(request);
+    const held = OWN_CREDENTIAL.has(path) || path.startsWith(ADMIN) ? null : impersonating.held;
+    if (held !== null) {
+      const answer = await sendFor(prepared(request, held.token));
+      // It cannot be renewed, and what was asked as somebody else is not asked as oneself.
+      if (answer.status === 401) impersonating.end(held.token, 'over');
+      return answer;
+    }
+    const token = OWN_CREDENTIAL.has(path) ? null : session.token;
     const again = request.clone();
     const response = await sendFor(prepared(request, token));
     if (response.status !== 401 || token === null) return response;

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Acting } from './acting';
 import { createAuthFetch } from './authFetch';
+import { Impersonating } from './impersonating';
 import { Session } from './session';
 
 const ACME = '0199f0aa-0000-7000-8000-00000000000a';
@@ -17,7 +18,7 @@ function start(answer: (account: string | null) => Response) {
   const acting = new Acting(null);
   acting.choose(ACME);
   const seen: { account: string | null; authorization: string | null; body: string }[] = [];
-  const authFetch = createAuthFetch(session, acting, async (request) => {
+  const authFetch = createAuthFetch(session, acting, new Impersonating(), async (request) => {
     const account = request.headers.get('Feature-Account');
     seen.push({ account, authorization: request.headers.get('Authorization'), body: await request.text() });
     return answer(account);

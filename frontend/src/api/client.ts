@@ -2,6 +2,7 @@ import createClient from 'openapi-fetch';
 import { acting } from './acting';
 import { createAuthFetch } from './authFetch';
 import { ending } from './ending';
+import { Impersonating } from './impersonating';
 import { answerOf, ApiError } from './problem';
 import type { paths } from './schema';
 import { Session } from './session';
@@ -58,12 +59,29 @@ async function confirmSignOut(token: string | null): Promise<void> {
   signedOut.clear();
 }
 
+/** Begins to act as a user, by the session that the server has made for that. */
+export function actAs(userId: string, token: string): void {
+  acting.forget();
+  impersonating.begin({ userId, token });
+}
+
+/** Acts as oneself again. A server that does not hear of it ends the session by itself, soon. */
+export async function stopActing(): Promise<void> {
+  const held = impersonating.held;
+  if (held === null) return;
+  await end(held.token).catch(() => undefined);
+  acting.forget();
+  impersonating.end(held.token, 'left');
+}
+
 /**
  * Signs out, whatever the server answers. One that does not confirm it is told again as soon as this app meets it;
  * until then no tab of this browser signs in by the old session.
  */
 export async function signOut(): Promise<void> {
   signedOut.mark();
+  const held = impersonating.held;
+  if (held !== null) await end(held.token).catch(() => undefined);
   await confirmSignOut(session.token).catch(() => undefined);
   ending.note('left');
   session.signOut();
@@ -71,15 +89,20 @@ export async function signOut(): Promise<void> {
 
 export const session: Session = new Session(renew);
 
+/** As whom an operator acts in this tab. */
+export const impersonating = new Impersonating();
+
 session.subscribe(() => {
   if (session.status === 'signed-out') acting.forget();
+  // Somebody else has signed in, or nobody is: what acted before was another's.
+  if (impersonating.held !== null) impersonating.end(impersonating.held.token, 'left');
 });
 
 /** The API, typed from its OpenAPI document, called as the signed-in user. */
 export const api = createClient<paths>({
   baseUrl,
   credentials,
-  fetch: createAuthFetch(session, acting, (request) => fetch(request)),
+  fetch: createAuthFetch(session, acting, impersonating, (request) => fetch(request)),
 });
 
 /** The same without a sign-in of its own: renewals are nothing that a sign-out may wait for. */

@@ -9,6 +9,7 @@ import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { PageHeading } from '../ui/PageHeading';
 import { AccountMenu } from './AccountMenu';
+import { ActingAs } from './ActingAs';
 import { AdminNav } from './AdminNav';
 import { Frame } from './Frame';
 import { useStoredLanguage } from './useStoredLanguage';
@@ -25,7 +26,12 @@ export function AdminFrame() {
     return <Refused error={operator.error} onRetry={() => void operator.refetch()} />;
   }
   return (
-    <Frame dense tools={<AccountMenu />} rooms={<AdminNav />}>
+    <Frame dense tools={<AccountMenu />} rooms={
+        <>
+          <ActingAs />
+          <AdminNav />
+        </>
+      }>
       <Outlet />
     </Frame>
   );

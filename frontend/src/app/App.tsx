@@ -6,7 +6,7 @@ import { ADMIN_DATA } from '../api/adminQueries';
 import { session } from '../api/client';
 import { ACCOUNT_DATA } from '../api/queries';
 import { language, onLanguage } from '../texts';
-import { resetOnSwitch } from './accountData';
+import { resetOnActing, resetOnSwitch } from './accountData';
 import { cookieColorSchemeManager } from './colorSchemeManager';
 import { queryClient } from './queryClient';
 import { router } from './router';
@@ -26,6 +26,7 @@ export function App() {
     [],
   );
   useEffect(() => resetOnSwitch(queryClient), []);
+  useEffect(() => resetOnActing(queryClient), []);
   const tag = useSyncExternalStore(onLanguage, language);
   return (
     <MantineProvider

@@ -6,6 +6,7 @@ import { Notice } from '../ui/Notice';
 import { Placeholder } from '../ui/Placeholder';
 import { useOnline } from '../ui/useOnline';
 import { AccountMenu } from './AccountMenu';
+import { ActingAs } from './ActingAs';
 import { AccountLost, ActingFor } from './ActingFor';
 import { ColorSchemeSwitch } from './ColorSchemeSwitch';
 import classes from './Frame.module.css';
@@ -93,6 +94,7 @@ export function CustomerFrame() {
       tools={<AccountMenu />}
       rooms={
         <>
+          <ActingAs />
           <ActingFor />
           <RoomNav />
         </>

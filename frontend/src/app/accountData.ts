@@ -1,6 +1,6 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { acting } from '../api/acting';
-import { session } from '../api/client';
+import { impersonating, session } from '../api/client';
 import { ACCOUNT_DATA } from '../api/queries';
 
 /** What was loaded for one account is never shown for another: it is dropped and loaded anew. Returns the way to stop. */
@@ -10,6 +10,16 @@ export function resetOnSwitch(queryClient: QueryClient): () => void {
     if (acting.account === shown) return;
     shown = acting.account;
     // At a sign-out there is nothing to load any more.
+    if (session.status === 'signed-in') void queryClient.resetQueries({ queryKey: ACCOUNT_DATA });
+  });
+}
+
+/** The same where an operator begins to act as a user, or acts as themselves again. */
+export function resetOnActing(queryClient: QueryClient): () => void {
+  let held = impersonating.held;
+  return impersonating.subscribe(() => {
+    if (impersonating.held === held) return;
+    held = impersonating.held;
     if (session.status === 'signed-in') void queryClient.resetQueries({ queryKey: ACCOUNT_DATA });
   });
 }

@@ -12,6 +12,7 @@ const done = [200, { message: 'Done.' }] as const;
 const session = (id: string, changes: object = {}) => ({
   id,
   user_agent: 'curl/8.5.0',
+  is_operator: false,
   address: '192.0.2.7',
   created_at: '2026-11-01T10:00:00Z',
   last_seen_at: '2026-11-02T10:00:00Z',

@@ -83,13 +83,13 @@ interface SessionLineProps {
 
 function SessionLine({ item, reader, isEnding, onEnd }: SessionLineProps) {
   const words = texts.sessions;
-  const device = deviceText(item.user_agent);
+  const device = item.is_operator ? words.operator : deviceText(item.user_agent);
   return (
     <li className={classes.session}>
       <div>
         <p className={classes.device}>{device}</p>
         <p className={classes.seen}>
-          {item.address ?? words.unknownAddress} · {words.seen} {formatMoment(item.last_seen_at, reader.zone, reader.now)}
+          {item.is_operator ? words.operatorDetail : (item.address ?? words.unknownAddress)} · {words.seen} {formatMoment(item.last_seen_at, reader.zone, reader.now)}
         </p>
       </div>
       {item.is_current ? (

@@ -6,7 +6,7 @@ import { StrictMode } from 'react';
 import { afterEach, vi } from 'vitest';
 import { acting } from '../api/acting';
 import { session } from '../api/client';
-import { resetOnSwitch } from '../app/accountData';
+import { resetOnActing, resetOnSwitch } from '../app/accountData';
 import { routerOn } from '../app/router';
 
 /** A body that is text goes out as it is. */
@@ -18,6 +18,7 @@ export interface Call {
   readonly query: Readonly<Record<string, string>>;
   readonly body: unknown;
   readonly account: string | null;
+  readonly authorization: string | null;
 }
 
 export const tokens = { access_token: 'token', refresh_token: null, token_type: 'bearer', expires_in: 900 };
@@ -35,7 +36,8 @@ export function network(answers: Record<string, Answer | null | ((call: Call) =>
     const query = Object.fromEntries(searchParams);
     const sent = await request.text();
     const body: unknown = sent === '' ? null : JSON.parse(sent);
-    const call = { route, query, body, account: request.headers.get('Feature-Account') };
+    const account = request.headers.get('Feature-Account');
+    const call = { route, query, body, account, authorization: request.headers.get('Authorization') };
     calls.push(call);
     const found = answers[route];
     const answer = typeof found === 'function' ? found(call) : found;
@@ -64,7 +66,7 @@ export function open(path: string, reader: 'signed-in' | 'signed-out' = 'signed-
   else session.signOut();
   const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   router = routerOn(createMemoryHistory({ initialEntries: [path] }));
-  stops = [session.subscribe(() => void router.invalidate()), resetOnSwitch(queryClient)];
+  stops = [session.subscribe(() => void router.invalidate()), resetOnSwitch(queryClient), resetOnActing(queryClient)];
   render(
     <StrictMode>
       <MantineProvider env="test">

@@ -26,6 +26,7 @@ export function me(changes: Partial<Me> = {}): Me {
     accounts: [own],
     subscription: null,
     plan: { name: 'free', display_name: 'Free' },
+    impersonation: null,
     ...changes,
   };
 }

@@ -202,5 +202,7 @@ export const roomTexts = {
     unknownDevice: 'Unknown device',
     on: (browser: string, system: string) => `${browser} on ${system}`,
     unknownAddress: 'Unknown',
+    operator: 'Support, who acts as you',
+    operatorDetail: 'An operator of this service',
   },
 };

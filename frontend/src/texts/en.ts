@@ -1,3 +1,4 @@
+import { actingAsTexts } from './en.actingAs';
 import { adminTexts } from './en.admin';
 import { keyTexts } from './en.keys';
 import { liveTexts } from './en.live';
@@ -149,6 +150,7 @@ export const en = {
 
   ...whyTexts,
 
+  ...actingAsTexts,
   ...adminTexts,
 
   overview: { heading: 'Overview' },
