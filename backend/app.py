@@ -12,11 +12,14 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.admin.api import bulk_routes, note_routes
+from backend.admin.api import bulk_routes, given_routes, health_routes, note_routes, plan_routes
+from backend.admin.api import decision_routes as admin_decision_routes
 from backend.admin.api import override_routes as admin_override_routes
 from backend.admin.api import platform_routes as admin_platform_routes
+from backend.admin.api import stream_routes as admin_stream_routes
 from backend.admin.api import user_routes as admin_user_routes
 from backend.admin.statistics import Counting
+from backend.admin.watching import Watching
 from backend.auth.api import key_routes, security_routes
 from backend.auth.api import routes as auth_routes
 from backend.auth.errors import Unauthenticated
@@ -105,6 +108,7 @@ class Application(FastAPI):
     front: Front
     gate: Gate
     live: Live
+    watching: Watching
     clock: Clock
     settings: Settings
 
@@ -113,6 +117,11 @@ class Application(FastAPI):
             await self.front(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    def end_streams(self) -> None:
+        """Answers that would go on end, so that nobody waits for them."""
+        self.live.end()
+        self.watching.end()
 
     def build_middleware_stack(self) -> ASGIApp:
         return EnforcementLayer(
@@ -179,8 +188,13 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
         reading_routes.router,
         admin_user_routes.router,
         admin_platform_routes.router,
+        admin_stream_routes.router,
+        health_routes.router,
         admin_override_routes.router,
+        admin_decision_routes.router,
+        given_routes.router,
         note_routes.router,
+        plan_routes.router,
         bulk_routes.router,
     ):
         app.router.routes.extend(router.routes)
@@ -214,6 +228,7 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
         looks_at_addresses=bool(settings.rate_limit_denylist),
     )
     app.denials, app.live = Denials(database), Live(database, catalogs, app.clock)
+    app.watching = app.state.watching = Watching(database, app.clock)
     app.impersonations = Impersonations(database)
     app.front = Front(super(Application, app).__call__, gate=app.gate, sealer=sealer, clock=app.clock)
     app.state.catalogs, app.state.engine, app.state.treasury = catalogs, engine, treasury
@@ -268,6 +283,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await app.state.live.close()
+        await app.state.watching.close()
         await app.state.treasury.stop()
         app.state.passwords.close()
         await app.state.ingest.close()

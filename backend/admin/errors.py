@@ -57,3 +57,19 @@ class UsersChanged(PlatformError):
     code = "users_changed"
     status = 409
     title = "Other users are affected now"
+
+
+class PlansInvalid(PlatformError):
+    """The file of plans has mistakes; `problems` names each with its line."""
+
+    code = "plans_invalid"
+    status = 422
+    title = "These plans cannot be read"
+
+
+class PlansChanged(PlatformError):
+    """It would change something else than the preview showed; look at it again."""
+
+    code = "plans_changed"
+    status = 409
+    title = "The plans are others now"

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 Permission = Literal[
     "stats.read",
+    "decisions.read",
     "users.read",
     "users.edit",
     "users.address",
@@ -17,12 +18,13 @@ Permission = Literal[
     "users.impersonate_write",
     "notes.write",
     "plans.assign",
+    "plans.write",
     "overrides.write",
     "audit.read",
 ]
 OperatorRole = Literal["superadmin", "admin", "support", "billing", "read_only"]
 
-_LOOKS: frozenset[Permission] = frozenset({"stats.read", "users.read"})
+_LOOKS: frozenset[Permission] = frozenset({"stats.read", "decisions.read", "users.read"})
 _ALL: frozenset[Permission] = frozenset(get_args(Permission))
 
 # Roles are given by superadmins alone: who could give them could give themselves everything. Who can change an address

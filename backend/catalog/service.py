@@ -12,30 +12,36 @@ from backend.catalog.document import load
 from backend.catalog.errors import CatalogMissing, CatalogRefused
 from backend.catalog.repository import StateKey, VersionRow
 from backend.catalog.terms import Catalog, PlanTerms, QuotaTerms
+from backend.db.audit import SYSTEM, Actor, Target, record
 from backend.db.session import Database, ReadSession, SystemSession
 
+_MOST_LINES = 200
 _NO_CATALOG = "No plans have been applied to this database; run `feature seed`."
 
 
-async def apply_file(database: Database, path: Path, *, now: datetime) -> CatalogDiff:
+async def apply_file(database: Database, path: Path, *, now: datetime, actor: Actor = SYSTEM) -> CatalogDiff:
     """Applies plans.toml in a transaction of its own. Raises InvalidCatalog, CatalogRefused.
 
     Where many accounts are on the default plan, `database` should allow a statement more than a web request gets.
     """
     document = load(path)
     async with database.system() as session:
-        return await apply(session, document, now=now)
+        return await apply(session, document, now=now, actor=actor)
 
 
-async def apply(session: SystemSession, document: CatalogDocument, *, now: datetime) -> CatalogDiff:
+async def apply(
+    session: SystemSession, document: CatalogDocument, *, now: datetime, actor: Actor = SYSTEM
+) -> CatalogDiff:
     """Makes the database say what the document says, and returns what that changed; safe to repeat and to race.
 
     A plan that differs gets a new version; what exists keeps the one it has, except accounts without a subscription,
     which follow the default plan at once. A plan that is gone from the document is no longer sold. Rows that
-    describe plans are put right even when no version changes. Raises CatalogRefused, and then nothing is written.
+    describe plans are put right even when no version changes. What is changed is in the audit log under `actor`, but for
+    the first plans of a database. Raises CatalogRefused, and then nothing is written.
     """
     await repository.lock(session)
-    changes = diff(document, await load_stored(session))
+    stored = await load_stored(session)
+    changes = diff(document, stored)
     if changes.refusals:
         raise CatalogRefused("; ".join(changes.refusals) + ".", problems=list(changes.refusals))
     default_before = await repository.default_version(session)
@@ -51,6 +57,9 @@ async def apply(session: SystemSession, document: CatalogDocument, *, now: datet
             await repository.withdraw_plan(session, name=change.plan, now=now)
     if not changes.is_empty:
         await repository.write_state(session, document, now=now)
+        if stored is not None:
+            lines = changes.lines()[:_MOST_LINES]
+            record(session, actor, "plans.apply", Target("plans", "all"), now=now, after={"changes": lines})
     if await repository.default_version(session) != default_before:
         await repository.raise_versions_on_default(session, now=now)
     return changes
@@ -77,7 +86,7 @@ async def load_catalog(session: ReadSession) -> Catalog:
     """What is sold now, read from all its rows; `Catalogs.current` remembers it. Raises CatalogMissing."""
     state = await repository.read_state(session)
     if state is None:
-        raise CatalogMissing(_NO_CATALOG)
+        raise missing()
     versions = await repository.read_newest_versions(session)
     return Catalog(
         default=next(_terms(row) for row in versions if row.plan_id == state.default_plan_id),
@@ -138,10 +147,15 @@ class Catalogs:
         return found
 
 
+def missing() -> CatalogMissing:
+    """Nothing was ever applied."""
+    return CatalogMissing(_NO_CATALOG)
+
+
 async def _key(session: ReadSession) -> StateKey:
     key = await repository.read_key(session)
     if key is None:
-        raise CatalogMissing(_NO_CATALOG)
+        raise missing()
     return key
 
 

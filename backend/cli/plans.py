@@ -17,6 +17,7 @@ from backend.cli.output import CommandError, Json, data, data_json, say
 from backend.core.clock import SystemClock
 from backend.core.settings import get_settings
 from backend.db import migrate
+from backend.db.audit import COMMAND
 from backend.db.session import Database
 
 PENDING = 2
@@ -117,7 +118,7 @@ async def _apply(server: Server, path: Path) -> CatalogDiff:
     # A new default plan may concern every account there is, and another start may be applying the same file.
     database = Database(server.url, pool_size=1, statement_seconds=900, lock_seconds=60)
     try:
-        return await apply_file(database, path, now=SystemClock().now())
+        return await apply_file(database, path, now=SystemClock().now(), actor=COMMAND)
     finally:
         await database.close()
 

@@ -36,6 +36,8 @@ METHODS = ("post", "put", "patch")
 GOOD: dict[str, dict[str, Any]] = {
     "/v1/admin/users/{user_id}/notes": {"text": "called"},
     "/v1/admin/users/{user_id}/impersonate": {"reason": "a ticket", "access": "write"},
+    "/v1/admin/plans/preview": {"document": "schema = 1"},
+    "/v1/admin/plans": {"document": "schema = 1", "ticket": "x"},
     "/v1/admin/bulk-actions/preview": {"action": "lock", "filter": {"q": "example.com"}},
     "/v1/admin/bulk-actions": {"action": "lock", "filter": {"q": "e"}, "ticket": "x", "reason": "a test"},
     "/v1/auth/register": {"email": "new@example.com", "password": PASSWORD},
@@ -126,6 +128,8 @@ OF_A_USER = {
     "/v1/admin/users/{user_id}/overrides",
     "/v1/admin/users/{user_id}/notes",
     "/v1/admin/users/{user_id}/impersonate",
+    "/v1/admin/plans",
+    "/v1/admin/plans/preview",
     "/v1/admin/bulk-actions",
     "/v1/admin/bulk-actions/preview",
     "/v1/keys",

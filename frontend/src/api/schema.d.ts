@@ -1517,6 +1517,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream
+         * @description What is refused to anybody, and what operators and commands do, as server-sent events.
+         *
+         *     Begins with the newest 50 of 15 minutes, or after `Last-Event-ID`. Each second the newest 100 are told; `left_out`
+         *     says how many were not (`is_exact` is false where there were more than that), and `gap` that something is missing.
+         *     It ends by itself, and when the session, the role or the second factor does: connect again then.
+         */
+        get: operations["stream_v1_admin_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Health
+         * @description Database, background work, mail, processes and tables: what runs, what waits, and what to do about it.
+         */
+        get: operations["read_health_v1_admin_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/users/{user_id}/overrides": {
         parameters: {
             query?: never;
@@ -1561,6 +1605,139 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search Decisions
+         * @description What was refused to anybody, the newest first; equal ones of a second are one. They come within two seconds.
+         *
+         *     `q` is what a customer gives: the id of a request or decision, or the beginning of an API key. `user_id` means
+         *     their personal account.
+         */
+        get: operations["search_decisions_v1_admin_decisions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/decisions/{decision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain Decision
+         * @description Why it was refused, and what the same question is answered now; nothing is spent.
+         *
+         *     `decision` is a decision's id or a request's, whosever it is. Where requests of several accounts bore one id,
+         *     `account_id` says which is meant.
+         */
+        get: operations["explain_decision_v1_admin_decisions__decision__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/decisions/{decision}/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simulate Decision
+         * @description What the same question would be answered under another plan, or with another limit. Nothing is given or spent.
+         */
+        post: operations["simulate_decision_v1_admin_decisions__decision__simulate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List All Overrides
+         * @description All limits that anybody was ever given beside a plan's, the newest first.
+         *
+         *     `q` is part of an account's name or a user's address, an `external:` id, or the id of an account, a user or an
+         *     override.
+         */
+        get: operations["list_all_overrides_v1_admin_overrides_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/accounts/{account_id}/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Account Overrides
+         * @description All limits that an account was ever given beside its plan's, the newest first.
+         */
+        get: operations["list_account_overrides_v1_admin_accounts__account_id__overrides_get"];
+        put?: never;
+        /**
+         * Grant Account Override
+         * @description Gives an account another limit, in every process within a second; of a user's own as for the user.
+         */
+        post: operations["grant_account_override_v1_admin_accounts__account_id__overrides_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/accounts/{account_id}/overrides/{override_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take Account Override Back
+         * @description Ends an override now, or keeps it from beginning. It stays in the list.
+         */
+        delete: operations["take_account_override_back_v1_admin_accounts__account_id__overrides__override_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/users/{user_id}/notes": {
         parameters: {
             query?: never;
@@ -1600,6 +1777,50 @@ export interface paths {
          * @description Takes a note away. What it said stays in the audit log.
          */
         delete: operations["remove_note_v1_admin_users__user_id__notes__note_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Plans
+         * @description Plans, also those that are no longer sold, with who is on which version.
+         */
+        get: operations["list_plans_v1_admin_plans_get"];
+        put?: never;
+        /**
+         * Apply Plans
+         * @description Applies a file of plans. Subscriptions keep the version that they have; the default plan's new one is for all.
+         */
+        post: operations["apply_plans_v1_admin_plans_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/plans/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Plans
+         * @description What applying a file of plans would change. Changes nothing.
+         */
+        post: operations["preview_plans_v1_admin_plans_preview_post"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1754,6 +1975,16 @@ export interface components {
             role: ("owner" | "admin" | "developer" | "billing" | "viewer") | null;
         };
         /**
+         * ApplyBody
+         * @description The same with the `ticket` of its preview.
+         */
+        ApplyBody: {
+            /** Document */
+            document: string;
+            /** Ticket */
+            ticket: string;
+        };
+        /**
          * AssignmentAnswer
          * @description The plan that the user's account has now. On the default plan the last two are null.
          */
@@ -1894,6 +2125,20 @@ export interface components {
             items: components["schemas"]["BulkActionAnswer"][];
         };
         /**
+         * ChangeAnswer
+         * @description All changes. With `refusals` it cannot be applied; `ticket` stands for exactly this change.
+         */
+        ChangeAnswer: {
+            /** Refusals */
+            refusals: string[];
+            /** Catalog */
+            catalog: string[];
+            /** Plans */
+            plans: components["schemas"]["PlanChangeAnswer"][];
+            /** Ticket */
+            ticket: string;
+        };
+        /**
          * ChangePasswordBody
          * @description The present password (left out by who has none yet) and the one from now on.
          */
@@ -1902,6 +2147,27 @@ export interface components {
             current_password?: string | null;
             /** New Password */
             new_password: string;
+        };
+        /**
+         * CheckAnswer
+         * @description One check: `found` in words, `numbers` behind them, and what to do where it is not `ok`.
+         */
+        CheckAnswer: {
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "near" | "over";
+            /** Found */
+            found: string;
+            /** What To Do */
+            what_to_do: string | null;
+            /** Numbers */
+            numbers: {
+                [key: string]: number | null;
+            };
         };
         /**
          * ClearedAnswer
@@ -2060,6 +2326,14 @@ export interface components {
             next: string | null;
         };
         /**
+         * DocumentBody
+         * @description A file of plans, as plans.toml is written.
+         */
+        DocumentBody: {
+            /** Document */
+            document: string;
+        };
+        /**
          * EditBody
          * @description What an operator may change of a user. What is left out stays.
          */
@@ -2114,6 +2388,70 @@ export interface components {
         EventsAnswer: {
             /** Items */
             items: components["schemas"]["TakenAnswer"][];
+        };
+        /**
+         * ExplainedAnswer
+         * @description A refusal whole: each rule in its order, `passed`, `failed` or `not_reached`, with its numbers; and now.
+         */
+        ExplainedAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Code */
+            code: string;
+            /** Meter */
+            meter: string | null;
+            /** Scope */
+            scope: string | null;
+            /** Method */
+            method: string;
+            /** Path */
+            path: string;
+            /** Used */
+            used: number | null;
+            /** Held */
+            held: number | null;
+            /** Limit */
+            limit: number | null;
+            /** Requested */
+            requested: number | null;
+            /** Plan */
+            plan: string;
+            /** Plan Version */
+            plan_version: number;
+            /** Window Start */
+            window_start: string | null;
+            /** Window End */
+            window_end: string | null;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Count */
+            count: number;
+            /** Request Ids */
+            request_ids: string[];
+            /** Decision Ids */
+            decision_ids: string[];
+            /** Rules */
+            rules: {
+                [key: string]: unknown;
+            }[];
+            account: components["schemas"]["NamedAccountAnswer"];
+            key: components["schemas"]["UsedKeyNowAnswer"] | null;
+            /** Subject */
+            subject: string | null;
+            /** Time Zone */
+            time_zone: string;
+            now: components["schemas"]["GrantedNowAnswer"];
         };
         /**
          * ExtendBody
@@ -2218,6 +2556,104 @@ export interface components {
             items: components["schemas"]["GivenAnswer"][];
         };
         /**
+         * GivenToAnswer
+         * @description An override with whose it is. `given_by` is an operator's address, null for a command.
+         */
+        GivenToAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Meter */
+            meter: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "add" | "set";
+            /** Amount */
+            amount: number | null;
+            /**
+             * Starts At
+             * Format: date-time
+             */
+            starts_at: string;
+            /** Ends At */
+            ends_at: string | null;
+            /** Reason */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "scheduled" | "in_force" | "ended" | "taken_back";
+            /** Created By */
+            created_by: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended By */
+            ended_by: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            account: components["schemas"]["NamedAccountAnswer"];
+            /** Given By */
+            given_by: string | null;
+        };
+        /**
+         * GivenToPageAnswer
+         * @description A page of all that anybody was ever given, the newest first. Where `total_is_exact` is false there are at
+         *     least `total`.
+         */
+        GivenToPageAnswer: {
+            /** Page */
+            page: number;
+            /** Page Size */
+            page_size: number;
+            /** Total */
+            total: number;
+            /** Items */
+            items: components["schemas"]["GivenToAnswer"][];
+            /** Total Is Exact */
+            total_is_exact: boolean;
+        };
+        /**
+         * GrantedNowAnswer
+         * @description `grant`: how many base units more an operator would have to give, where a quota refuses; else null.
+         */
+        GrantedNowAnswer: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Allowed */
+            allowed: boolean | null;
+            /** Rule */
+            rule: string | null;
+            /** Plan */
+            plan: string;
+            /** Plan Version */
+            plan_version: number;
+            /** Used */
+            used: number | null;
+            /** Held */
+            held: number | null;
+            /** Limit */
+            limit: number | null;
+            /** Remaining */
+            remaining: number | null;
+            /** Resets At */
+            resets_at: string | null;
+            /** Fixes */
+            fixes: components["schemas"]["backend__enforcement__api__decision_routes__FixAnswer"][];
+            /** Grant */
+            grant: number | null;
+        };
+        /**
          * Health
          * @description This process answers.
          */
@@ -2237,6 +2673,24 @@ export interface components {
              * @description Where customers reach whoever runs this: a mailto: or https: address.
              */
             contact: string | null;
+        };
+        /**
+         * HealthAnswer
+         * @description `state` is the worst of the checks: `near` is to be looked at, `over` is broken.
+         */
+        HealthAnswer: {
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "near" | "over";
+            /** Checks */
+            checks: components["schemas"]["CheckAnswer"][];
         };
         /**
          * HostAccountSchema
@@ -2414,6 +2868,23 @@ export interface components {
             rotated_at: string | null;
             /** Replaced Until */
             replaced_until: string | null;
+        };
+        /**
+         * LimitBody
+         * @description `amount` base units more than the plan gives (`add`), or instead of it (`set`; null is unlimited, 0 nothing).
+         *
+         *     Without `meter`, of the one that was refused.
+         */
+        LimitBody: {
+            /** Meter */
+            meter?: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "add" | "set";
+            /** Amount */
+            amount: number | null;
         };
         /**
          * LockBody
@@ -2612,6 +3083,28 @@ export interface components {
             blocked_since: string | null;
         };
         /**
+         * NamedAccountAnswer
+         * @description An account. `user_id` is whose personal one it is; null for a host application's, or a deleted user's.
+         */
+        NamedAccountAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** External Id */
+            external_id: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "suspended" | "deleted";
+            /** User Id */
+            user_id: string | null;
+        };
+        /**
          * NewKeyAnswer
          * @description `key` is shown now and never again: only its hash is kept.
          */
@@ -2794,7 +3287,7 @@ export interface components {
             /** Roles */
             roles: string[];
             /** Permissions */
-            permissions: ("stats.read" | "users.read" | "users.edit" | "users.address" | "users.lock" | "users.delete" | "users.roles" | "users.sessions" | "users.second_factor" | "users.impersonate" | "users.impersonate_write" | "notes.write" | "plans.assign" | "overrides.write" | "audit.read")[];
+            permissions: ("stats.read" | "decisions.read" | "users.read" | "users.edit" | "users.address" | "users.lock" | "users.delete" | "users.roles" | "users.sessions" | "users.second_factor" | "users.impersonate" | "users.impersonate_write" | "notes.write" | "plans.assign" | "plans.write" | "overrides.write" | "audit.read")[];
         };
         /**
          * OtpBody
@@ -2904,11 +3397,46 @@ export interface components {
             duration_days: number;
         };
         /**
+         * PlanChangeAnswer
+         * @description What becomes of one plan, line by line; `version` is the one that it then has.
+         */
+        PlanChangeAnswer: {
+            /** Plan */
+            plan: string;
+            /** Kind */
+            kind: string;
+            /** Version */
+            version: number;
+            /** Lines */
+            lines: string[];
+        };
+        /**
          * PlanDetailResponse
          * @description One plan.
          */
         PlanDetailResponse: {
             plan: components["schemas"]["PlanOnSaleSchema"];
+        };
+        /**
+         * PlanInUseAnswer
+         * @description A plan with its versions, the newest first; `is_active` is whether it is sold.
+         */
+        PlanInUseAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+            /** Is Active */
+            is_active: boolean;
+            /** Is Default */
+            is_default: boolean;
+            /** Versions */
+            versions: components["schemas"]["VersionAnswer"][];
         };
         /**
          * PlanListResponse
@@ -2977,6 +3505,21 @@ export interface components {
             /** Max Jobs In Flight */
             max_jobs_in_flight: number | null;
             offer: components["schemas"]["OfferSchema"];
+        };
+        /**
+         * PlansInUseAnswer
+         * @description All plans, and what is stored as a file of plans.
+         *
+         *     `file_agrees` is whether the server's own plans.toml says the same, null where it cannot be read: each start applies
+         *     that file, so put `document` there to keep what was applied here.
+         */
+        PlansInUseAnswer: {
+            /** Plans */
+            plans: components["schemas"]["PlanInUseAnswer"][];
+            /** Document */
+            document: string;
+            /** File Agrees */
+            file_agrees: boolean | null;
         };
         /**
          * PointAnswer
@@ -3219,6 +3762,73 @@ export interface components {
             refresh_token?: string | null;
         };
         /**
+         * RefusalAnswer
+         * @description One refusal with who was refused. `subject` is the id of the user, or what an issuer or host calls them.
+         */
+        RefusalAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Code */
+            code: string;
+            /** Meter */
+            meter: string | null;
+            /** Scope */
+            scope: string | null;
+            /** Method */
+            method: string;
+            /** Path */
+            path: string;
+            /** Used */
+            used: number | null;
+            /** Held */
+            held: number | null;
+            /** Limit */
+            limit: number | null;
+            /** Requested */
+            requested: number | null;
+            /** Plan */
+            plan: string;
+            /** Plan Version */
+            plan_version: number;
+            /** Window Start */
+            window_start: string | null;
+            /** Window End */
+            window_end: string | null;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Count */
+            count: number;
+            /** Request Ids */
+            request_ids: string[];
+            account: components["schemas"]["NamedAccountAnswer"];
+            key: components["schemas"]["UsedKeyAnswer"] | null;
+            /** Subject */
+            subject: string | null;
+        };
+        /**
+         * RefusalsAnswer
+         * @description Refusals, the newest first. `next` is the `after` of those before them; null is the end.
+         *
+         *     Where a filter leaves most of them out, there may be fewer than `limit` although there are more.
+         */
+        RefusalsAnswer: {
+            /** Items */
+            items: components["schemas"]["RefusalAnswer"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * RegisterBody
          * @description A new user. The password has 12 to 128 characters, of any kind.
          */
@@ -3439,6 +4049,15 @@ export interface components {
             decision: components["schemas"]["backend__enforcement__api__schemas__DecisionAnswer"];
         };
         /**
+         * SimulationBody
+         * @description What is supposed: that the account had just been put on a plan on sale, or given a limit, or both.
+         */
+        SimulationBody: {
+            /** Plan */
+            plan?: string | null;
+            override?: components["schemas"]["LimitBody"] | null;
+        };
+        /**
          * SpendBody
          * @description What is spent. Of a counter from 1; of a level any amount but 0, negative ones with a service key.
          */
@@ -3631,6 +4250,51 @@ export interface components {
             limits: components["schemas"]["QuotaLimitsSchema"];
             /** Meters */
             meters: components["schemas"]["MeterUsageSchema"][];
+        };
+        /**
+         * UsedKeyAnswer
+         * @description The key that was used; a `service` key is a host application's.
+         */
+        UsedKeyAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "personal" | "service";
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+        };
+        /**
+         * UsedKeyNowAnswer
+         * @description The key that was used; `state` is as of now.
+         */
+        UsedKeyNowAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "active" | "expired" | "revoked";
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "personal" | "service";
         };
         /**
          * UserAnswer
@@ -3935,6 +4599,21 @@ export interface components {
             meter?: string | null;
             /** Amount */
             amount?: number | null;
+        };
+        /**
+         * VersionAnswer
+         * @description A version of a plan and how many live subscriptions are on it.
+         */
+        VersionAnswer: {
+            /** Number */
+            number: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Subscriptions */
+            subscriptions: number;
         };
         /**
          * WishBody
@@ -11810,6 +12489,167 @@ export interface operations {
             };
         };
     };
+    stream_v1_admin_stream_get: {
+        parameters: {
+            query?: {
+                /** @description Which to see; what the role allows of both where it is left out. `act` needs audit.read. */
+                only?: ("denial" | "act") | null;
+                account_id?: string | null;
+                code?: ("quota_exceeded" | "rate_limited" | "concurrency_limited" | "feature_not_in_plan" | "account_suspended") | null;
+            };
+            header?: {
+                /** @description The id of the last event that was seen: go on from there. */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /** @enum {unknown} */
+                        event: "denial" | "act" | "left_out" | "gap";
+                        id?: string;
+                        data: string;
+                    }[];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `concurrency_limited`: Too many live views are open; `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_health_v1_admin_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_overrides_v1_admin_users__user_id__overrides_get: {
         parameters: {
             query?: {
@@ -12118,6 +12958,716 @@ export interface operations {
             };
         };
     };
+    search_decisions_v1_admin_decisions_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                after?: string | null;
+                /** @description An id, or `external:` and the host application's own id. */
+                account_id?: string | null;
+                user_id?: string | null;
+                code?: ("quota_exceeded" | "rate_limited" | "concurrency_limited" | "feature_not_in_plan" | "account_suspended") | null;
+                meter?: string | null;
+                from?: string | null;
+                to?: string | null;
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusalsAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `user_unknown`: No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_decision_v1_admin_decisions__decision__get: {
+        parameters: {
+            query?: {
+                /** @description An id, or `external:` and the host application's own id. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path: {
+                decision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainedAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `decision_unknown`: No such refusal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `decision_ambiguous`: Whose refusal is meant? */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulate_decision_v1_admin_decisions__decision__simulate_post: {
+        parameters: {
+            query?: {
+                /** @description An id, or `external:` and the host application's own id. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path: {
+                decision: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GrantedNowAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `decision_unknown`: No such refusal */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `decision_ambiguous`: Whose refusal is meant? */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plan_unknown`: No such plan; `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_all_overrides_v1_admin_overrides_get: {
+        parameters: {
+            query?: {
+                state?: ("scheduled" | "in_force" | "ended" | "taken_back") | null;
+                meter?: string | null;
+                q?: string | null;
+                page?: number;
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenToPageAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_account_overrides_v1_admin_accounts__account_id__overrides_get: {
+        parameters: {
+            query?: {
+                page?: number;
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                /** @description An id, or `external:` and the host application's own id. */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenPageAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    grant_account_override_v1_admin_accounts__account_id__overrides_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, or `external:` and the host application's own id. */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `overrides_full`: Too many overrides */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `meter_unknown`: No such meter; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_account_override_back_v1_admin_accounts__account_id__overrides__override_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, or `external:` and the host application's own id. */
+                account_id: string;
+                override_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GivenAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `target_protected`: This user is protected; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `account_unknown`: No such account; `override_unknown`: No such override */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `override_over`: This override is over */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_notes_v1_admin_users__user_id__notes_get: {
         parameters: {
             query?: {
@@ -12371,6 +13921,299 @@ export interface operations {
                 };
             };
             /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_plans_v1_admin_plans_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlansInUseAnswer"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `catalog_missing`: There are no plans yet; `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_plans_v1_admin_plans_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plans_changed`: The plans are others now; `catalog_refused`: These plans cannot be applied */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plans_invalid`: These plans cannot be read; `invalid_input`: A value is not acceptable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers_too_large`: The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `temporarily_unavailable`: Temporarily unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_plans_v1_admin_plans_preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DocumentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeAnswer"];
+                };
+            };
+            /** @description `malformed_body`: The body is not acceptable JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: Sign in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `permission_missing`: Your role may not do that; `second_factor_needed`: Turn two-factor sign-in on first; `account_suspended`: This account is suspended; `address_denied`: This address is not served; `impersonation_locked`: Not while you act as somebody else; `impersonation_read_only`: You only look */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send application/json */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `plans_invalid`: These plans cannot be read; `invalid_input`: A value is not acceptable */
             422: {
                 headers: {
                     [name: string]: unknown;
