@@ -8,7 +8,7 @@ an idle connection, instead of one for every request. What is not as nearly all 
 import asyncio
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -17,7 +17,6 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from backend.enforcement.answer import LINES
-from backend.enforcement.live import Live
 from backend.gateway.front import Front, lines_of
 from backend.gateway.question import AUTHORIZE
 
@@ -104,7 +103,7 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._front: Front | None = getattr(self.app, "front", None)
-        self._live: Live | None = getattr(self.app, "live", None)
+        self._end_streams: Callable[[], None] | None = getattr(self.app, "end_streams", None)
         self._idle_since = math.inf
         self._is_ours = not self.access_log and self.limit_concurrency is None and not self.root_path
 
@@ -165,8 +164,8 @@ class Protocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """As uvicorn's; answers that would go on end themselves, so that nobody waits for them."""
         super().shutdown()
-        if self._live is not None:
-            self._live.end()
+        if self._end_streams is not None:
+            self._end_streams()
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but for the timer."""

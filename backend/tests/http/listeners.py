@@ -67,7 +67,7 @@ class Listener:
                 self._came.clear()
                 await self._came.wait()
 
-    async def run(self, app: FastAPI, headers: Headers, query: str = "") -> None:
+    async def run(self, app: FastAPI, headers: Headers, query: str = "", path: str = LIVE) -> None:
         fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
         scope = {
             "type": "http",
@@ -75,8 +75,8 @@ class Listener:
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",
-            "path": LIVE,
-            "raw_path": LIVE.encode(),
+            "path": path,
+            "raw_path": path.encode(),
             "root_path": "",
             "query_string": query.encode(),
             "headers": [(b"host", b"localhost"), *fields],
@@ -110,16 +110,19 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    app: FastAPI, headers: Headers, *, last_event_id: str | None = None, query: str = ""
+    app: FastAPI, headers: Headers, *, last_event_id: str | None = None, query: str = "", path: str = LIVE
 ) -> AsyncIterator[Listener]:
     """Somebody who looks on until the end, or until they have been refused."""
     listener = Listener()
     extra = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
-    running = asyncio.create_task(listener.run(app, {**headers, **extra}, query))
+    running = asyncio.create_task(listener.run(app, {**headers, **extra}, query, path))
     try:
         await listener.until(lambda found: found.status is not None)
         if listener.status == 200:
-            await listener.until(lambda found: found.of("meters") or found.is_over)
+            # What was before is sent at once; how the counters of an account stand comes with it.
+            await listener.until(
+                lambda found: found.of("meters") or found.is_over or (path != LIVE and found.text.count("\n\n") > 0)
+            )
         yield listener
     finally:
         listener.leave()
