@@ -73,9 +73,10 @@ async def explain(
 async def simulate(engine: Engine, account_id: AccountId, name: str, supposed: Supposed, *, now: datetime) -> Now:
     """What the same question would be answered now if the account were another. Nothing is given or spent.
 
-    Raises DecisionUnknown, and as `Supposed.change`.
+    Raises DecisionUnknown, and as `Supposed`.
     """
     found = await _find(engine, account_id, name, now=now, to_operator=True)
+    supposed = supposed.of_refusal(found.denial.meter)
     return await ask_again(
         engine, found.denial, found.entitlements, found.key, now=now, rates={}, change=supposed.change
     )

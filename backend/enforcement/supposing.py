@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from backend.core.errors import InvalidInput
 from backend.core.ids import uuid7
 from backend.enforcement.decide import find_meter
 from backend.subscription.change import plan_on_sale
@@ -12,9 +13,12 @@ from backend.subscription.stacking import Kind, Override
 
 @dataclass(frozen=True, slots=True)
 class SupposedLimit:
-    """`amount` base units of a meter more (`add`), or instead of the plan's (`set`; None is unlimited)."""
+    """`amount` base units of a meter more (`add`), or instead of the plan's (`set`; None is unlimited).
 
-    meter: str
+    A `meter` of None is the one that was refused.
+    """
+
+    meter: str | None
     kind: Kind
     amount: int | None
 
@@ -26,6 +30,14 @@ class Supposed:
     plan: str | None = None
     limit: SupposedLimit | None = None
 
+    def of_refusal(self, meter: str | None) -> "Supposed":
+        """The same, of the meter that was refused where it names none. Raises InvalidInput where there is none."""
+        if self.limit is None or self.limit.meter is not None:
+            return self
+        if meter is None:
+            raise InvalidInput("override: this was not refused by a meter; name the one that is meant.")
+        return replace(self, limit=replace(self.limit, meter=meter))
+
     def change(self, entitlements: Entitlements) -> Entitlements:
         """What it would be allowed. Raises PlanUnknown, MeterUnknown, InvalidInput."""
         if self.plan is not None:
@@ -33,8 +45,9 @@ class Supposed:
         if self.limit is None:
             return entitlements
         limit, now = self.limit, entitlements.now
-        ensure_amount(find_meter(entitlements, limit.meter), limit.kind, limit.amount)
-        given = Override(uuid7(), limit.meter, limit.kind, limit.amount, starts_at=now, ends_at=None, reason="")
+        meter = find_meter(entitlements, limit.meter or "")
+        ensure_amount(meter, limit.kind, limit.amount)
+        given = Override(uuid7(), meter.key, limit.kind, limit.amount, starts_at=now, ends_at=None, reason="")
         return replace(entitlements, overrides=(*entitlements.overrides, given))
 
 

@@ -49,6 +49,12 @@ def new_key(form: KeyForm) -> NewKey:
     return NewKey(text + _checksum(text), text[: len(_PREFIXES[form]) + _SHOWN])
 
 
+def shown_beginning(text: str) -> str:
+    """What lists show of a key, of which this is a beginning or the whole; empty for what no key begins with."""
+    prefix = next((prefix for prefix in _PREFIXES.values() if text.startswith(prefix)), None)
+    return "" if prefix is None else text[: len(prefix) + _SHOWN]
+
+
 def is_well_formed(key: str) -> bool:
     """Whether a key can have been given out by us: a typo, or one that is made up, need not be looked for."""
     prefix = next((prefix for prefix in _PREFIXES.values() if key.startswith(prefix)), None)

@@ -132,7 +132,7 @@ async def grant(
     session.add(row)
     await session.flush()  # what follows is plain SQL
     await _tell(session, before, "granted", row, catalogs, now)
-    return _granted(row, before.now)
+    return granted(row, before.now)
 
 
 async def take_back(
@@ -157,7 +157,7 @@ async def take_back(
     row.ended_at, row.ended_by, row.next_due_at = now, by, None
     await session.flush()  # what follows is plain SQL
     await _tell(session, before, "taken_back", row, catalogs, now)
-    return _granted(row, before.now)
+    return granted(row, before.now)
 
 
 async def list_of(
@@ -171,7 +171,7 @@ async def list_of(
     wanted = select(AccountOverride).where(mine).order_by(AccountOverride.id.desc()).limit(limit).offset(offset)
     rows = (await session.scalars(wanted)).all()
     total = await session.scalar(select(func.count()).select_from(AccountOverride).where(mine))
-    return [_granted(row, now + clock_offset) for row in rows], total or 0
+    return [granted(row, now + clock_offset) for row in rows], total or 0
 
 
 async def account_of(session: ReadSession, override_id: UUID) -> AccountId:
@@ -269,7 +269,8 @@ def _state(row: AccountOverride, now: datetime) -> State:
     return "in_force" if row.starts_at <= now else "scheduled"
 
 
-def _granted(row: AccountOverride, now: datetime) -> Granted:
+def granted(row: AccountOverride, now: datetime) -> Granted:
+    """A row as it stands; `now` is by the account's clock."""
     kind: Kind = "set" if row.kind == "set" else "add"
     return Granted(
         id=row.id,

@@ -106,8 +106,8 @@ async def grant_override(
     now: Now,
 ) -> GivenAnswer:
     """Gives the user's own account another limit, in every process within a second."""
-    made = await Giving(session, operator, catalogs, now).grant(user_id, **dict(body))
-    return GivenAnswer.model_validate(made)
+    giving = Giving(session, operator, catalogs, now)
+    return GivenAnswer.model_validate(await giving.grant(await giving.of_user(user_id), **dict(body)))
 
 
 @router.delete("/{override_id}", responses=problem_responses(*_CHANGES, OverrideUnknown, OverrideOver))
@@ -120,4 +120,5 @@ async def take_override_back(
     now: Now,
 ) -> GivenAnswer:
     """Ends an override now, or keeps it from beginning. It stays in the list."""
-    return GivenAnswer.model_validate(await Giving(session, operator, catalogs, now).take_back(user_id, override_id))
+    giving = Giving(session, operator, catalogs, now)
+    return GivenAnswer.model_validate(await giving.take_back(await giving.of_user(user_id), override_id))

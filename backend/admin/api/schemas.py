@@ -206,6 +206,16 @@ class AssignmentAnswer(_Answer):
     expires_at: datetime | None
 
 
+class NamedAccountAnswer(_Answer):
+    """An account. `user_id` is whose personal one it is; null for a host application's, or a deleted user's."""
+
+    id: UUID
+    name: str
+    external_id: str | None
+    status: Literal["active", "suspended", "deleted"]
+    user_id: UUID | None
+
+
 class StatisticsAnswer(BaseModel):
     """The platform in numbers, as of `as_of`: at most a minute old where there are over 10,000 users.
 

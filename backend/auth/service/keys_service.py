@@ -154,6 +154,12 @@ async def keys_named(session: ReadSession, *, named: str, account_id: AccountId 
     return keys
 
 
+async def keys_beginning(session: ReadSession, *, beginning: str, most: int) -> Sequence[UUID]:
+    """The ids of keys of all accounts, revoked ones too, whose shown part begins so: the newest first, to `most`."""
+    begins = func.starts_with(ApiKey.prefix, beginning)
+    return (await session.scalars(select(ApiKey.id).where(begins).order_by(ApiKey.id.desc()).limit(most))).all()
+
+
 async def rotate_key(
     session: SystemSession, *, key: ApiKey, overlap: timedelta = USUAL_OVERLAP, now: datetime
 ) -> CreatedKey:

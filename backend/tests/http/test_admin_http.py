@@ -65,6 +65,8 @@ async def acts(database: Database) -> int:
 # Each operation, the permission that it needs, its body, and how the audit log names it.
 OPERATIONS: tuple[tuple[str, str, Permission, dict[str, Any] | None, str | None], ...] = (
     ("GET", "stats", "stats.read", None, None),
+    ("GET", "decisions", "decisions.read", None, None),
+    ("GET", "overrides", "users.read", None, None),
     ("GET", "users", "users.read", None, None),
     ("GET", "users/{id}", "users.read", None, None),
     ("GET", "audit-logs", "audit.read", None, None),

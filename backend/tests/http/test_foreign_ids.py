@@ -65,6 +65,15 @@ PLACES = {
     ("/v1/admin/users/{user_id}/overrides", "user_id"),
     ("/v1/admin/users/{user_id}/overrides/{override_id}", "user_id"),
     ("/v1/admin/users/{user_id}/overrides/{override_id}", "override_id"),
+    # Tried in test_admin_given_http.py.
+    ("/v1/admin/accounts/{account_id}/overrides", "account_id"),
+    ("/v1/admin/accounts/{account_id}/overrides/{override_id}", "account_id"),
+    ("/v1/admin/accounts/{account_id}/overrides/{override_id}", "override_id"),
+    # Tried in test_admin_decisions_http.py.
+    ("/v1/admin/decisions", "account_id"),
+    ("/v1/admin/decisions", "user_id"),
+    ("/v1/admin/decisions/{decision}", "account_id"),
+    ("/v1/admin/decisions/{decision}/simulate", "account_id"),
     # Tried in test_impersonation_http.py.
     ("/v1/admin/users/{user_id}/impersonate", "user_id"),
     # Tried in test_admin_notes_http.py and test_admin_bulk_http.py.
