@@ -45,3 +45,44 @@ export const userQuery = (userId: string) =>
       answerOf(api.GET('/v1/admin/users/{user_id}', { params: { path: { user_id: userId } }, signal })),
     refetchInterval: SLOW_MS,
   });
+
+/** What the deletion of a user would take along. Asked anew each time: it is to be true when it is done. */
+export const deletionQuery = (userId: string) =>
+  queryOptions({
+    queryKey: [...ofUser(userId), 'deletion'],
+    queryFn: ({ signal }) =>
+      answerOf(api.GET('/v1/admin/users/{user_id}/deletion', { params: { path: { user_id: userId } }, signal })),
+    gcTime: 0,
+  });
+
+export const notesQuery = (userId: string, page: number) =>
+  queryOptions({
+    queryKey: [...ofUser(userId), 'notes', page],
+    queryFn: ({ signal }) =>
+      answerOf(
+        api.GET('/v1/admin/users/{user_id}/notes', {
+          params: { path: { user_id: userId }, query: { page } },
+          signal,
+        }),
+      ),
+  });
+
+export const userOverridesQuery = (userId: string, page: number) =>
+  queryOptions({
+    queryKey: [...ofUser(userId), 'overrides', page],
+    queryFn: ({ signal }) =>
+      answerOf(
+        api.GET('/v1/admin/users/{user_id}/overrides', {
+          params: { path: { user_id: userId }, query: { page } },
+          signal,
+        }),
+      ),
+  });
+
+/** What was done to a user, the newest first. */
+export const userEventsQuery = (userId: string, page: number) =>
+  queryOptions({
+    queryKey: [...ofUser(userId), 'events', page],
+    queryFn: ({ signal }) =>
+      answerOf(api.GET('/v1/admin/audit-logs', { params: { query: { target_id: userId, page } }, signal })),
+  });

@@ -17,6 +17,11 @@ export type UserPage = Answer<'/v1/admin/users', 'get', 200>;
 export type UserRow = UserPage['items'][number];
 /** One user whole. */
 export type UserWhole = Answer<'/v1/admin/users/{user_id}', 'get', 200>;
+export type Deletion = Answer<'/v1/admin/users/{user_id}/deletion', 'get', 200>;
+export type Note = Answer<'/v1/admin/users/{user_id}/notes', 'get', 200>['items'][number];
+/** A limit of an account beside its plan's, with who gave it and where it stands. */
+export type GivenOverride = Answer<'/v1/admin/users/{user_id}/overrides', 'get', 200>['items'][number];
+export type AuditEvent = Answer<'/v1/admin/audit-logs', 'get', 200>['items'][number];
 export type Statistics = Answer<'/v1/admin/stats', 'get', 200>;
 export type Me = Answer<'/v1/auth/me', 'get', 200>;
 export type OwnAccount = Me['accounts'][number];

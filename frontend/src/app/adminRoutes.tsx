@@ -32,8 +32,8 @@ const userRoute = createRoute({
   validateSearch: userSearch,
   component: function User() {
     const { userId } = userRoute.useParams();
-    const { tab = 'overview' } = userSearch({ ...userRoute.useSearch() });
-    return <UserPage key={userId} userId={userId} tab={tab} />;
+    const { tab = 'overview', page = 1 } = userSearch({ ...userRoute.useSearch() });
+    return <UserPage key={userId} userId={userId} tab={tab} page={page} />;
   },
 });
 

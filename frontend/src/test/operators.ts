@@ -13,6 +13,8 @@ const ALL: readonly Permission[] = [
   'users.address',
   'users.delete',
   'users.edit',
+  'users.impersonate',
+  'users.impersonate_write',
   'users.lock',
   'users.read',
   'users.roles',

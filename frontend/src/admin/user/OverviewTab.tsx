@@ -35,7 +35,7 @@ export function OverviewTab({ user, reader }: OverviewTabProps) {
           </Panel>
         )}
       </div>
-      {user.deleted_at === null && <ActsPanel user={user} />}
+      <ActsPanel user={user} />
     </div>
   );
 }

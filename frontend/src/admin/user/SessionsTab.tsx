@@ -37,6 +37,7 @@ export function SessionsTab({ user, reader }: SessionsTabProps) {
               <tr key={session.id}>
                 <th scope="row" title={session.user_agent ?? undefined}>
                   {deviceText(session.user_agent)}
+                  {session.impersonator_id !== null && <div>{words.operator(session.impersonator_id)}</div>}
                 </th>
                 <td>{session.address ?? words.unknown}</td>
                 <td>{at(session.created_at)}</td>

@@ -10,7 +10,10 @@ import { ErrorNotice } from '../../ui/ErrorNotice';
 import { PageHeading } from '../../ui/PageHeading';
 import { Placeholder } from '../../ui/Placeholder';
 import type { Reader } from '../../usage/meterText';
+import { AuditTab } from './AuditTab';
 import { KeysTab } from './KeysTab';
+import { NotesTab } from './NotesTab';
+import { OverridesTab } from './overrides/OverridesTab';
 import { OverviewTab } from './OverviewTab';
 import { SessionsTab } from './SessionsTab';
 import type { Tab } from './tabs';
@@ -20,10 +23,12 @@ import { UserTabs } from './UserTabs';
 interface UserPageProps {
   readonly userId: string;
   readonly tab: Tab;
+  /** Of the list that the tab shows. */
+  readonly page: number;
 }
 
 /** One user: who they are, what they have, and what may be done about it. */
-export function UserPage({ userId, tab }: UserPageProps) {
+export function UserPage({ userId, tab, page }: UserPageProps) {
   const reader = useReader();
   const user = useQuery(userQuery(userId));
   const words = texts.adminUser;
@@ -53,18 +58,19 @@ export function UserPage({ userId, tab }: UserPageProps) {
       </div>
       {user.isError && <ErrorNotice tone="near" error={user.error} title={words.stale} />}
       <UserTabs userId={userId} current={tab} />
-      <TabBody tab={tab} user={user.data} reader={reader} />
+      <TabBody tab={tab} page={page} user={user.data} reader={reader} />
     </>
   );
 }
 
 interface TabBodyProps {
   readonly tab: Tab;
+  readonly page: number;
   readonly user: UserWhole;
   readonly reader: Reader;
 }
 
-function TabBody({ tab, user, reader }: TabBodyProps) {
+function TabBody({ tab, page, user, reader }: TabBodyProps) {
   switch (tab) {
     case 'overview':
       return <OverviewTab user={user} reader={reader} />;
@@ -72,6 +78,12 @@ function TabBody({ tab, user, reader }: TabBodyProps) {
       return <SessionsTab user={user} reader={reader} />;
     case 'keys':
       return <KeysTab user={user} reader={reader} />;
+    case 'overrides':
+      return <OverridesTab user={user} page={page} reader={reader} />;
+    case 'notes':
+      return <NotesTab user={user} page={page} reader={reader} />;
+    case 'audit':
+      return <AuditTab user={user} page={page} reader={reader} />;
   }
 }
 

@@ -5,6 +5,9 @@ export const TABS = [
   { tab: 'overview', permission: 'users.read' },
   { tab: 'sessions', permission: 'users.read' },
   { tab: 'keys', permission: 'users.read' },
+  { tab: 'overrides', permission: 'users.read' },
+  { tab: 'notes', permission: 'users.read' },
+  { tab: 'audit', permission: 'audit.read' },
 ] as const satisfies readonly { readonly tab: string; readonly permission: Permission }[];
 
 export type Tab = (typeof TABS)[number]['tab'];

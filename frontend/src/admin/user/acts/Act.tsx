@@ -14,9 +14,9 @@ interface ActProps {
   readonly name: string;
   readonly begin: string;
   /** What it does, in words. */
-  readonly detail: string;
+  readonly detail: ReactNode;
   /** What is asked before it is done, and the word on the button that does it. */
-  readonly question: string;
+  readonly question: ReactNode;
   readonly confirm: string;
   /** What one has to say for it. */
   readonly fields?: ReactNode;
@@ -74,11 +74,11 @@ export function Act({
     <div className={classes.act}>
       <div>
         <h3 id={id}>{name}</h3>
-        <p className={classes.quiet}>{detail}</p>
+        <div className={classes.quiet}>{detail}</div>
       </div>
       {isAsked ? (
         <form ref={box} className={classes.question} aria-labelledby={id} onSubmit={submit} noValidate>
-          <p role="alert">{question}</p>
+          <div role="alert">{question}</div>
           {fields}
           {doing.isError && <ErrorNotice error={doing.error} title={texts.adminUser.notDone} />}
           <div className={settings.row}>
