@@ -51,7 +51,7 @@ class InForce:
                 found = await state.credentials.resolve(session, presented, account=account, now=now)
             if not isinstance(found, Principal):
                 return False
-            operator = operator_of(found, "stats.read", address="", request_id="")
+            operator = operator_of(found, "decisions.read", address="", request_id="")
         except PlatformError:
             return False
         except UNAVAILABLE:  # who cannot be looked at is asked to come again
@@ -66,7 +66,7 @@ class InForce:
 )
 async def stream(
     request: Request,
-    operator: Annotated[Operator, may("stats.read")],
+    operator: Annotated[Operator, may("decisions.read")],
     principal: CurrentPrincipal,
     only: Only = None,
     account_id: UUID | None = None,

@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api } from './client';
 import { answerOf } from './problem';
-import type { UsersQuery } from './types';
+import type { AuditQuery, UsersQuery } from './types';
 
 /** The first part of the key of everything that operators see. */
 export const ADMIN_DATA = ['admin'] as const;
@@ -86,3 +86,18 @@ export const userEventsQuery = (userId: string, page: number) =>
     queryFn: ({ signal }) =>
       answerOf(api.GET('/v1/admin/audit-logs', { params: { query: { target_id: userId, page } }, signal })),
   });
+
+/** A page of what was done by whom; the one before stays until the next is there. */
+export const auditQuery = (query: AuditQuery) =>
+  queryOptions({
+    queryKey: [...ADMIN_DATA, 'audit', query],
+    queryFn: ({ signal }) => answerOf(api.GET('/v1/admin/audit-logs', { params: { query }, signal })),
+    placeholderData: keepPreviousData,
+    staleTime: LIVE_MS,
+  });
+
+export const platformHealthQuery = queryOptions({
+  queryKey: [...ADMIN_DATA, 'health'],
+  queryFn: ({ signal }) => answerOf(api.GET('/v1/admin/health', { signal })),
+  refetchInterval: LIVE_MS,
+});

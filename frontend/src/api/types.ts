@@ -21,6 +21,7 @@ export type Deletion = Answer<'/v1/admin/users/{user_id}/deletion', 'get', 200>;
 export type Note = Answer<'/v1/admin/users/{user_id}/notes', 'get', 200>['items'][number];
 /** A limit of an account beside its plan's, with who gave it and where it stands. */
 export type GivenOverride = Answer<'/v1/admin/users/{user_id}/overrides', 'get', 200>['items'][number];
+export type AuditQuery = NonNullable<paths['/v1/admin/audit-logs']['get']['parameters']['query']>;
 export type AuditEvent = Answer<'/v1/admin/audit-logs', 'get', 200>['items'][number];
 export type Statistics = Answer<'/v1/admin/stats', 'get', 200>;
 export type Me = Answer<'/v1/auth/me', 'get', 200>;
@@ -43,3 +44,6 @@ export type Denial = Answer<'/v1/decisions', 'get', 200>['items'][number];
 /** A refusal whole: rule by rule, then and now. */
 export type Explained = Answer<'/v1/decisions/{decision}', 'get', 200>;
 export type DenialCode = NonNullable<NonNullable<paths['/v1/decisions']['get']['parameters']['query']>['code']>;
+/** Whether everything runs, check by check. */
+export type PlatformHealth = Answer<'/v1/admin/health', 'get', 200>;
+export type StreamQuery = NonNullable<paths['/v1/admin/stream']['get']['parameters']['query']>;

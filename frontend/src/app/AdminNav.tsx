@@ -7,6 +7,9 @@ import classes from './RoomNav.module.css';
 const ROOMS = [
   { to: '/admin', room: 'overview', permission: 'stats.read', exact: true },
   { to: '/admin/users', room: 'users', permission: 'users.read', exact: false },
+  { to: '/admin/stream', room: 'live', permission: 'decisions.read', exact: false },
+  { to: '/admin/audit', room: 'audit', permission: 'audit.read', exact: false },
+  { to: '/admin/health', room: 'health', permission: 'stats.read', exact: false },
 ] as const;
 
 /** The way between the operators' rooms: those that the reader may see. */

@@ -1,5 +1,10 @@
 import { createRoute } from '@tanstack/react-router';
+import { AuditPage } from '../admin/audit/AuditPage';
+import { auditSearch } from '../admin/audit/auditSearch';
+import { HealthPage } from '../admin/health/HealthPage';
 import { OverviewPage } from '../admin/overview/OverviewPage';
+import { StreamPage } from '../admin/stream/StreamPage';
+import { streamSearch } from '../admin/stream/streamSearch';
 import { userSearch } from '../admin/user/tabs';
 import { UserPage } from '../admin/user/UserPage';
 import { UsersPage } from '../admin/users/UsersPage';
@@ -37,5 +42,32 @@ const userRoute = createRoute({
   },
 });
 
+const auditRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/audit',
+  validateSearch: auditSearch,
+  component: function Audit() {
+    return <AuditPage search={auditSearch({ ...auditRoute.useSearch() })} />;
+  },
+});
+
+const streamRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/stream',
+  validateSearch: streamSearch,
+  component: function Stream() {
+    return <StreamPage search={streamSearch({ ...streamRoute.useSearch() })} />;
+  },
+});
+
+const healthRoute = createRoute({ getParentRoute: () => adminRoute, path: '/health', component: HealthPage });
+
 /** The operators' rooms. Each has its line in AdminNav, too. */
-export const adminTree = adminRoute.addChildren([overviewRoute, usersRoute, userRoute]);
+export const adminTree = adminRoute.addChildren([
+  overviewRoute,
+  usersRoute,
+  userRoute,
+  auditRoute,
+  streamRoute,
+  healthRoute,
+]);

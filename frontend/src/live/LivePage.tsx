@@ -1,10 +1,7 @@
-import { Button } from '@mantine/core';
 import { useState, useSyncExternalStore } from 'react';
 import { acting } from '../api/acting';
-import { ApiError } from '../api/problem';
 import { useReader } from '../overview/useReader';
 import { texts } from '../texts';
-import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
 import { PageHeading } from '../ui/PageHeading';
 import { Panel } from '../ui/Panel';
@@ -12,6 +9,7 @@ import classes from './Live.module.css';
 import { LiveRows } from './LiveRows';
 import { useUnits } from '../usage/units';
 import { hasGap, withEvents, type LiveRow } from './rows';
+import { StreamState } from './StreamState';
 import { useLiveStream } from './useLiveStream';
 
 /** What happens in the account, as it happens. */
@@ -28,46 +26,25 @@ export function LivePage() {
   );
 }
 
-/** As many live views are open as an account may have. */
-function isTooMany(error: unknown): boolean {
-  return error instanceof ApiError && error.problem?.code === 'concurrency_limited';
-}
-
 function LivePanel() {
   const words = texts.live;
   const reader = useReader();
   const [paused, setPaused] = useState(false);
   const [shown, setShown] = useState<{ rows: readonly LiveRow[]; gap: boolean }>({ rows: [], gap: false });
-  const { connection, error } = useLiveStream((events) => {
+  const stream = useLiveStream((events) => {
     setShown(({ rows, gap }) => ({ rows: withEvents(rows, events), gap: gap || hasGap(events) }));
   }, paused);
   const unitOf = useUnits();
   return (
     <>
       <p className={classes.quiet}>{words.lead}</p>
-      <div className={classes.tools}>
-        {/* Only this is announced: lines come too often to be read out. */}
-        <p role="status" className={`${classes.state} ${classes[connection]}`}>
-          {words.state[connection]}
-        </p>
-        {connection !== 'refused' && (
-          <Button variant="default" onClick={() => setPaused(!paused)}>
-            {paused ? words.goOn : words.pause}
-          </Button>
-        )}
-      </div>
-      {connection === 'refused' && <ErrorNotice error={error} title={words.refused} still={words.refusedDetail} />}
-      {connection === 'reconnecting' && error !== null && (
-        <ErrorNotice
-          tone="near"
-          error={error}
-          title={isTooMany(error) ? words.tooMany : words.lost}
-          still={[
-            isTooMany(error) ? words.tooManyDetail : words.lostDetail,
-            ...(shown.rows.length > 0 ? [words.before] : []),
-          ].join(' ')}
-        />
-      )}
+      <StreamState
+        stream={stream}
+        paused={paused}
+        onPause={setPaused}
+        hasRows={shown.rows.length > 0}
+        refusedDetail={words.refusedDetail}
+      />
       {shown.gap && (
         <Notice tone="near" title={words.gap}>
           <p>{words.gapDetail}</p>
@@ -77,7 +54,7 @@ function LivePanel() {
         rows={shown.rows}
         unitOf={unitOf}
         reader={reader}
-        isEmpty={connection === 'live' || connection === 'paused'}
+        isEmpty={stream.connection === 'live' || stream.connection === 'paused'}
       />
     </>
   );

@@ -2,7 +2,8 @@ import { useQueryClient } from '@tanstack/react-query';
 import { usageQuery } from '../api/queries';
 import type { UsageAnswer } from '../api/types';
 import { metersOf, type MetersSnapshot } from './rows';
-import { useLiveStream, type LiveStream } from './useLiveStream';
+import { useLiveStream } from './useLiveStream';
+import type { LiveStream } from './useStream';
 
 /** Usage as it was loaded, with newer numbers; what these do not say stays as it is. */
 export function withMeters(usage: UsageAnswer, snapshot: MetersSnapshot): UsageAnswer {

@@ -1,9 +1,9 @@
-import { Button, NativeSelect, TextInput } from '@mantine/core';
+import { Button, NativeSelect } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { noticedUsageQuery } from '../api/queries';
 import { texts } from '../texts';
-import { isDay } from '../texts/days';
+import { DayFields } from '../ui/DayFields';
 import { meterName } from '../usage/meterText';
 import classes from './Requests.module.css';
 import { requestsSearch, type RequestsSearch } from './search';
@@ -33,18 +33,7 @@ export function Filters({ search }: { readonly search: RequestsSearch }) {
         data={[{ value: '', label: words.any }, ...Array.from(meters, ([value, label]) => ({ value, label }))]}
         onChange={({ currentTarget: { value } }) => show({ meter: value })}
       />
-      {(['from', 'until'] as const).map((name) => (
-        <TextInput
-          key={name}
-          type="date"
-          label={words[name]}
-          value={search[name] ?? ''}
-          onChange={({ currentTarget: { value } }) => {
-            // While a year is typed, there is a day of the first century.
-            if (value === '' || (isDay(value) && value >= '2000')) show({ [name]: value });
-          }}
-        />
-      ))}
+      <DayFields range={search} onChange={show} />
       {Object.keys(search).length > 0 && (
         <Button variant="default" onClick={() => void navigate({ to: '/app/requests', resetScroll: false })}>
           {words.clear}

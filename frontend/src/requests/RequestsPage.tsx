@@ -4,6 +4,7 @@ import { denialsQuery } from '../api/queries';
 import live from '../live/Live.module.css';
 import { useReader } from '../overview/useReader';
 import { texts } from '../texts';
+import { between } from '../texts/days';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { PageHeading } from '../ui/PageHeading';
 import { Panel } from '../ui/Panel';
@@ -12,7 +13,7 @@ import { useUnits } from '../usage/units';
 import { DenialList } from './DenialList';
 import { Filters } from './Filters';
 import { FindForm } from './FindForm';
-import { between, type RequestsSearch } from './search';
+import type { RequestsSearch } from './search';
 
 /** What was refused to the account, and the way to why. */
 export function RequestsPage({ search }: { readonly search: RequestsSearch }) {

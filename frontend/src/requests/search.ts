@@ -1,13 +1,11 @@
 import type { DenialCode } from '../api/types';
 import { texts } from '../texts';
-import { isDay, nextDay, startOfDay } from '../texts/days';
+import { isDay, type DayRange } from '../texts/days';
 
-/** What the address of the list says besides its path: days are those of the reader's zone, the last one included. */
-export interface RequestsSearch {
+/** What the address of the list says besides its path. */
+export interface RequestsSearch extends DayRange {
   readonly code?: DenialCode;
   readonly meter?: string;
-  readonly from?: string;
-  readonly until?: string;
 }
 
 const LONGEST = 200;
@@ -24,13 +22,5 @@ export function requestsSearch(search: Record<string, unknown>): RequestsSearch 
     ...(typeof meter === 'string' && meter !== '' && meter.length <= LONGEST ? { meter } : {}),
     ...(isDay(from) ? { from } : {}),
     ...(isDay(until) ? { until } : {}),
-  };
-}
-
-/** The moments of the days: where the first begins, and where the one after the last does. */
-export function between({ from, until }: Pick<RequestsSearch, 'from' | 'until'>, zone: string) {
-  return {
-    ...(from === undefined ? {} : { from: startOfDay(from, zone) }),
-    ...(until === undefined ? {} : { to: startOfDay(nextDay(until), zone) }),
   };
 }

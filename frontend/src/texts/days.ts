@@ -2,6 +2,12 @@
 const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
 const DAY_MS = 86_400_000;
 
+/** Days of the reader's zone, the last one included. */
+export interface DayRange {
+  readonly from?: string;
+  readonly until?: string;
+}
+
 /** Whether there is such a day: there is no 30 February. */
 export function isDay(value: unknown): value is string {
   const found = typeof value === 'string' ? DAY.exec(value) : null;
@@ -22,6 +28,14 @@ export function startOfDay(day: string, zone: string): string {
     .sort((one, other) => one - other)
     .find((at) => localTime(at, zone) >= midnight);
   return new Date(found ?? midnight).toISOString();
+}
+
+/** The moments of a range of days: where the first begins, and where the one after the last does. */
+export function between({ from, until }: DayRange, zone: string) {
+  return {
+    ...(from === undefined ? {} : { from: startOfDay(from, zone) }),
+    ...(until === undefined ? {} : { to: startOfDay(nextDay(until), zone) }),
+  };
 }
 
 /** How far the clock of a zone is ahead of UTC, in milliseconds. */

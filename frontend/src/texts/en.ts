@@ -1,5 +1,6 @@
 import { actingAsTexts } from './en.actingAs';
 import { adminTexts } from './en.admin';
+import { adminWatchTexts } from './en.admin.watch';
 import { keyTexts } from './en.keys';
 import { liveTexts } from './en.live';
 import { roomTexts } from './en.rooms';
@@ -152,6 +153,8 @@ export const en = {
 
   ...actingAsTexts,
   ...adminTexts,
+
+  ...adminWatchTexts,
 
   overview: { heading: 'Overview' },
 

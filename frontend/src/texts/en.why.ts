@@ -20,6 +20,8 @@ export const whyTexts = {
     untilTakenBack: 'until it is taken back',
   },
 
+  days: { from: 'From', until: 'Until' },
+
   requests: {
     heading: 'Refused requests',
     find: 'Find one',
@@ -32,8 +34,6 @@ export const whyTexts = {
     code: 'Why',
     meter: 'Meter',
     any: 'All',
-    from: 'From',
-    until: 'Until',
     clear: 'Show all',
     codes: {
       quota_exceeded: 'The limit is reached',
