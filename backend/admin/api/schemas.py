@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backend.admin.permissions import OperatorRole, Permission
 from backend.auth.api.schemas import Email
+from backend.enforcement.api.decision_routes import DenialAnswer
 from backend.subscription.schemas import SubscriptionPlanSchema, UsageResponse, UserSubscriptionSchema
 
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
@@ -142,6 +143,7 @@ class UserAnswer(UserRowAnswer):
     sessions: list[UserSessionAnswer]
     keys: list[UserKeyAnswer]
     notes: list[NoteAnswer]
+    denials: list[DenialAnswer]
 
 
 class ImpersonationAnswer(_Answer):

@@ -46,12 +46,15 @@ from backend.auth.service.sessions import Device, live_sessions
 from backend.core.problem import StrictRoute, problem_responses
 from backend.db.models import User
 from backend.db.session import ReadSession
+from backend.enforcement.api.decision_routes import DenialAnswer, denial_fields
 from backend.ratelimit.model import account_subject, key_subject
 from backend.subscription import reading
 from backend.subscription.api.deps import CurrentCatalogs
 from backend.subscription.errors import PlanUnknown
 from backend.subscription.service import entitlements_of
 from backend.subscription.views import plan_schema, subscription_schema
+from backend.usage import denial_log
+from backend.usage.denial_log import DenialFilter
 
 router = APIRouter(prefix="/v1/admin/users", tags=["Operators"], route_class=StrictRoute)
 
@@ -96,7 +99,7 @@ async def read_user(
     catalogs: CurrentCatalogs,
     now: Now,
 ) -> UserAnswer:
-    """One user whole: subscription, usage, sessions, keys, and the newest notes."""
+    """One user whole: subscription, usage, sessions, keys, and the newest notes and refusals."""
     async with database.read() as session:
         user = await users.find(session, user_id)
         account_id = user.personal_account_id
@@ -112,6 +115,7 @@ async def _whole(session: ReadSession, user: User, catalogs: CurrentCatalogs, no
     entitlements = await entitlements_of(session, user.id, now=now) if user.deleted_at is None else None
     present = {"plan": entitlements.terms.name} if entitlements else {}  # a row may wait for its end to be written
     noted, _ = await notes_of(session, user.id, limit=_NEWEST)
+    refused = await denial_log.newest(session, user.personal_account_id, DenialFilter(), limit=_NEWEST)
     return UserAnswer(
         **{**UserRowAnswer.model_validate(row).model_dump(), **present},
         email_verified_at=user.email_verified_at,
@@ -122,6 +126,7 @@ async def _whole(session: ReadSession, user: User, catalogs: CurrentCatalogs, no
         sessions=[
             UserSessionAnswer.model_validate(one) for one in await live_sessions(session, user_id=user.id, now=now)
         ],
+        denials=[DenialAnswer.model_validate(denial_fields(denial)) for denial in refused.items],
         notes=[NoteAnswer.model_validate(note) for note in noted],
         keys=[
             UserKeyAnswer.model_validate(one.row)

@@ -1214,7 +1214,7 @@ export interface paths {
         };
         /**
          * Read User
-         * @description One user whole: subscription, usage, sessions, keys, and the newest notes.
+         * @description One user whole: subscription, usage, sessions, keys, and the newest notes and refusals.
          */
         get: operations["read_user_v1_admin_users__user_id__get"];
         put?: never;
@@ -4346,6 +4346,8 @@ export interface components {
             keys: components["schemas"]["UserKeyAnswer"][];
             /** Notes */
             notes: components["schemas"]["NoteAnswer"][];
+            /** Denials */
+            denials: components["schemas"]["DenialAnswer"][];
         };
         /**
          * UserKeyAnswer
