@@ -6,6 +6,7 @@ export const USER_ID = '0199f0aa-0000-7000-8000-0000000000cc';
 
 const ALL: readonly Permission[] = [
   'audit.read',
+  'decisions.read',
   'notes.write',
   'overrides.write',
   'plans.assign',
@@ -66,6 +67,7 @@ export function userWhole(changes: Partial<UserWhole> = {}): UserWhole {
     usage: null,
     sessions: [],
     notes: [],
+    denials: [],
     keys: [],
     ...changes,
   };
