@@ -6,7 +6,7 @@ import { impersonating, stopActing } from '../api/client';
 import { meQuery } from '../api/queries';
 import { useReader } from '../overview/useReader';
 import { texts } from '../texts';
-import { formatClock } from '../texts/format';
+import { formatClock, zoneName } from '../texts/format';
 import { Notice } from '../ui/Notice';
 import classes from './ActingAs.module.css';
 
@@ -37,18 +37,25 @@ export function ActingAs() {
   const now = me?.impersonation;
   return (
     <section className={classes.banner} aria-label={words.label}>
-      <p className={classes.text} role="status">
-        <strong>{words.actsAs(me?.email ?? '…')}</strong>{' '}
-        {now && (
-          <>
-            {now.may_write ? words.mayWrite : words.looksOnly}{' '}
-            {words.until(formatClock(now.expires_at, reader.zone, reader.now))}
-          </>
-        )}
-      </p>
-      <Button variant="default" size="compact-md" loading={leaving.isPending} onClick={() => leaving.mutate(held.userId)}>
-        {words.stop}
-      </Button>
+      <div className={classes.bar}>
+        <p className={classes.text} role="status">
+          <strong>{words.actsAs(me?.email ?? '…')}</strong>{' '}
+          {now && (
+            <>
+              {now.may_write ? words.mayWrite : words.looksOnly}{' '}
+              {words.until(`${formatClock(now.expires_at, reader.zone, reader.now)} ${zoneName(reader.zone)}`)}
+            </>
+          )}
+        </p>
+        <Button
+          variant="default"
+          size="compact-md"
+          loading={leaving.isPending}
+          onClick={() => leaving.mutate(held.userId)}
+        >
+          {words.stop}
+        </Button>
+      </div>
     </section>
   );
 }
