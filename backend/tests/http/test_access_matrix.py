@@ -272,7 +272,7 @@ async def call(client: httpx.AsyncClient, operation: Operation, headers: Headers
         key_id=NOBODYS,
         user_id=NOBODYS,
         override_id=NOBODYS,
-        account_id=NOBODYS,
+        account_id="external:team",
         note_id=NOBODYS,
         bulk_action_id=NOBODYS,
         decision="nobodys",

@@ -15,12 +15,28 @@ export type Permission = Operator['permissions'][number];
 export type UsersQuery = NonNullable<paths['/v1/admin/users']['get']['parameters']['query']>;
 export type UserPage = Answer<'/v1/admin/users', 'get', 200>;
 export type UserRow = UserPage['items'][number];
+/** One act for many users. */
+export type BulkWish = paths['/v1/admin/bulk-actions/preview']['post']['requestBody']['content']['application/json'];
+export type BulkPreview = Answer<'/v1/admin/bulk-actions/preview', 'post', 200>;
+export type BulkAction = Answer<'/v1/admin/bulk-actions/{bulk_action_id}', 'get', 200>;
 /** One user whole. */
 export type UserWhole = Answer<'/v1/admin/users/{user_id}', 'get', 200>;
 export type Deletion = Answer<'/v1/admin/users/{user_id}/deletion', 'get', 200>;
 export type Note = Answer<'/v1/admin/users/{user_id}/notes', 'get', 200>['items'][number];
 /** A limit of an account beside its plan's, with who gave it and where it stands. */
 export type GivenOverride = Answer<'/v1/admin/users/{user_id}/overrides', 'get', 200>['items'][number];
+/** The same of all accounts, with whose it is. */
+export type GivenToAccount = Answer<'/v1/admin/overrides', 'get', 200>['items'][number];
+export type GivenQuery = NonNullable<paths['/v1/admin/overrides']['get']['parameters']['query']>;
+export type NamedAccount = GivenToAccount['account'];
+/** What was refused to anybody. */
+export type Refusal = Answer<'/v1/admin/decisions', 'get', 200>['items'][number];
+export type RefusalsQuery = NonNullable<paths['/v1/admin/decisions']['get']['parameters']['query']>;
+/** A refusal whole, as operators see it. */
+export type RefusalWhole = Answer<'/v1/admin/decisions/{decision}', 'get', 200>;
+export type Supposition = NonNullable<
+  paths['/v1/admin/decisions/{decision}/simulate']['post']['requestBody']
+>['content']['application/json'];
 export type AuditQuery = NonNullable<paths['/v1/admin/audit-logs']['get']['parameters']['query']>;
 export type AuditEvent = Answer<'/v1/admin/audit-logs', 'get', 200>['items'][number];
 export type Statistics = Answer<'/v1/admin/stats', 'get', 200>;

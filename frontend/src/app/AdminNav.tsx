@@ -7,6 +7,8 @@ import classes from './RoomNav.module.css';
 const ROOMS = [
   { to: '/admin', room: 'overview', permission: 'stats.read', exact: true },
   { to: '/admin/users', room: 'users', permission: 'users.read', exact: false },
+  { to: '/admin/decisions', room: 'decisions', permission: 'decisions.read', exact: false },
+  { to: '/admin/overrides', room: 'overrides', permission: 'users.read', exact: false },
   { to: '/admin/stream', room: 'live', permission: 'decisions.read', exact: false },
   { to: '/admin/audit', room: 'audit', permission: 'audit.read', exact: false },
   { to: '/admin/health', room: 'health', permission: 'stats.read', exact: false },

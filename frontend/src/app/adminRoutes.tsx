@@ -1,8 +1,13 @@
 import { createRoute } from '@tanstack/react-router';
 import { AuditPage } from '../admin/audit/AuditPage';
 import { auditSearch } from '../admin/audit/auditSearch';
+import { DecisionPage } from '../admin/decisions/DecisionPage';
+import { DecisionsPage } from '../admin/decisions/DecisionsPage';
+import { decisionsSearch } from '../admin/decisions/decisionsSearch';
 import { HealthPage } from '../admin/health/HealthPage';
 import { OverviewPage } from '../admin/overview/OverviewPage';
+import { GivenPage } from '../admin/overrides/GivenPage';
+import { givenSearch } from '../admin/overrides/givenSearch';
 import { StreamPage } from '../admin/stream/StreamPage';
 import { streamSearch } from '../admin/stream/streamSearch';
 import { userSearch } from '../admin/user/tabs';
@@ -42,6 +47,33 @@ const userRoute = createRoute({
   },
 });
 
+const decisionsRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/decisions',
+  validateSearch: decisionsSearch,
+  component: function Decisions() {
+    return <DecisionsPage search={decisionsSearch({ ...decisionsRoute.useSearch() })} />;
+  },
+});
+
+const decisionRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/decisions/$decision',
+  component: function Decision() {
+    const { decision } = decisionRoute.useParams();
+    return <DecisionPage key={decision} name={decision} />;
+  },
+});
+
+const givenRoute = createRoute({
+  getParentRoute: () => adminRoute,
+  path: '/overrides',
+  validateSearch: givenSearch,
+  component: function Given() {
+    return <GivenPage search={givenSearch({ ...givenRoute.useSearch() })} />;
+  },
+});
+
 const auditRoute = createRoute({
   getParentRoute: () => adminRoute,
   path: '/audit',
@@ -67,6 +99,9 @@ export const adminTree = adminRoute.addChildren([
   overviewRoute,
   usersRoute,
   userRoute,
+  decisionsRoute,
+  decisionRoute,
+  givenRoute,
   auditRoute,
   streamRoute,
   healthRoute,

@@ -1,5 +1,6 @@
 import { actingAsTexts } from './en.actingAs';
 import { adminTexts } from './en.admin';
+import { adminDecisionTexts } from './en.admin.decisions';
 import { adminWatchTexts } from './en.admin.watch';
 import { keyTexts } from './en.keys';
 import { liveTexts } from './en.live';
@@ -153,6 +154,8 @@ export const en = {
 
   ...actingAsTexts,
   ...adminTexts,
+
+  ...adminDecisionTexts,
 
   ...adminWatchTexts,
 
