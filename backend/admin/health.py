@@ -151,12 +151,15 @@ def _processes(vitals: Vitals) -> Check:
 
 
 def _partitions(vitals: Vitals) -> Check:
-    fewest = min(vitals.months.values())
-    state: State = "ok" if fewest >= AHEAD - 1 else "near" if fewest >= 1 else "over"
+    state: State = "ok" if min(vitals.months.values()) >= AHEAD - 1 else "near"
     listed = "; ".join(f"{table}: {_some(months, 'month')}" for table, months in vitals.months.items())
-    advice = "They are made every hour, and rows of a month without a table are kept apart meanwhile. " + _WORKER
+    advice = "They are made within the hour; rows of a month without a table go to the default one, and are found. "
     return Check(
-        "partitions", state, f"Tables that are made ahead: {listed}.", None if state == "ok" else advice, vitals.months
+        "partitions",
+        state,
+        f"Tables that are made ahead: {listed}.",
+        None if state == "ok" else advice + _WORKER,
+        vitals.months,
     )
 
 

@@ -75,7 +75,7 @@ def test_where_all_is_well_nothing_is_to_be_done() -> None:
         ("processes", {"serving": 0}, "ok", "0 processes serving"),
         ("partitions", {"months": {"usage_events": 3, "denials": 2}}, "ok", "denials: 2 months"),
         ("partitions", {"months": {"usage_events": 3, "denials": 1}}, "near", "denials: 1 month."),
-        ("partitions", {"months": {"usage_events": 0, "denials": 3}}, "over", "usage_events: 0 months"),
+        ("partitions", {"months": {"usage_events": 0, "denials": 3}}, "near", "usage_events: 0 months"),
         ("comparison", {"compared_seconds": 93_599.0}, "ok", "25 hours ago"),
         ("comparison", {"compared_seconds": 93_600.0}, "near", "26 hours ago"),
         ("comparison", {"compared_seconds": 180_000.0}, "over", "2 days ago"),

@@ -126,7 +126,7 @@ export interface DenialsWanted {
   readonly to?: string | undefined;
 }
 
-/** What was refused to the account, the newest first. */
+/** What was refused to the account, the newest first. While somebody reads older ones, nothing moves. */
 export const denialsQuery = (wanted: DenialsWanted) =>
   infiniteQueryOptions({
     queryKey: [...ACCOUNT_DATA, 'denials', wanted],
@@ -134,7 +134,7 @@ export const denialsQuery = (wanted: DenialsWanted) =>
       answerOf(api.GET('/v1/decisions', { params: { query: { ...wanted, limit: MOST_DENIALS, after } }, signal })),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
-    staleTime: SOON_MS,
+    refetchInterval: ({ state }) => (state.data !== undefined && state.data.pages.length > 1 ? false : SOON_MS),
   });
 
 /** A refusal by the id of its decision or of its request. One is written down a second or two after its answer. */

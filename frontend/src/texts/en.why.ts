@@ -58,7 +58,6 @@ export const whyTexts = {
     failed: 'The refused requests could not be loaded',
     failedStill: 'Limits still apply.',
     stale: 'Newer ones could not be loaded',
-    link: 'See what was refused before',
   },
 
   why: {
@@ -74,7 +73,6 @@ export const whyTexts = {
     plan: 'Plan',
     planValue: (plan: string, version: string) => `${plan}, version ${version}`,
     decision: 'Decision',
-    ids: 'Its request ids',
     idsMore: (known: string, count: string) => `Request ids of the first ${known} of ${count}`,
     rules: 'The rules, in their order',
     rulesTable: 'Each rule, what it said, and whether it let the request pass',

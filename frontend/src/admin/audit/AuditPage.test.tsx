@@ -28,7 +28,7 @@ describe('the audit log', () => {
     expect(screen.getByText('Seal 12')).toBeTruthy();
     expect(screen.getByRole('link', { name: OPERATOR_ID }).getAttribute('href')).toBe(`/admin/users/${OPERATOR_ID}`);
     expect(screen.getByRole('link', { name: USER_ID })).toBeTruthy();
-    const button = screen.getByRole('button', { name: /^Details of user\.lock/ });
+    const button = screen.getByRole('button', { name: /^(Open|Close) user\.lock, / });
     expect(button.getAttribute('aria-expanded')).toBe('false');
     await userEvent.click(button);
     expect(button.getAttribute('aria-expanded')).toBe('true');

@@ -46,11 +46,12 @@ function Row({ event, reader }: { readonly event: AuditEvent; readonly reader: R
   const words = texts.audit;
   const [isOpen, setIsOpen] = useState(false);
   const id = `event-${event.id}`;
+  const at = formatClock(event.at, reader.zone, reader.now);
   return (
     <Fragment>
       <tr>
         <th scope="row" className={classes.fixed}>
-          <time dateTime={event.at}>{formatClock(event.at, reader.zone, reader.now)}</time>
+          <time dateTime={event.at}>{at}</time>
         </th>
         <td>
           <code>{event.action}</code>
@@ -71,7 +72,7 @@ function Row({ event, reader }: { readonly event: AuditEvent; readonly reader: R
             size="compact-sm"
             aria-expanded={isOpen}
             aria-controls={id}
-            aria-label={words.openOf(event.action, formatClock(event.at, reader.zone, reader.now))}
+            aria-label={isOpen ? words.closeOf(event.action, at) : words.openOf(event.action, at)}
             onClick={() => setIsOpen(!isOpen)}
           >
             {isOpen ? words.close : words.open}

@@ -58,7 +58,9 @@ export function HealthPage() {
                     <StateMark state={check.state} />
                   </td>
                   <td className={classes.cell}>{check.found}</td>
-                  <td className={classes.cell}>{check.what_to_do ?? words.nothing}</td>
+                  <td className={`${classes.cell} ${check.what_to_do === null ? classes.quiet : ''}`}>
+                    {check.what_to_do ?? words.nothing}
+                  </td>
                 </tr>
               ))}
             </tbody>

@@ -54,7 +54,16 @@ function RefusedRow({ row, reader }: { readonly row: Refused; readonly reader: R
           <StopIcon size={16} />
           {words.refused(what)}
         </span>
-        <span className={classes.details}>{detailsOf(row)}</span>
+        <span className={classes.details}>
+          {detailsOf(row)}{' '}
+          <Link
+            to="/admin/decisions/$decision"
+            params={{ decision: row.id }}
+            aria-label={words.decisionOf(what, row.account_name)}
+          >
+            {words.decision}
+          </Link>
+        </span>
       </td>
       <td className={classes.cell}>
         {row.user_id === null ? (

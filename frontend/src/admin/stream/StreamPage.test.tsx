@@ -24,9 +24,11 @@ describe('the operators’ live view', () => {
     open('/admin/stream', 'signed-in');
     expect((await screen.findByRole('heading', { level: 1 })).textContent).toBe('Live');
     const [act, refusal] = await lines();
-    expect(refusal).toContain('Refused: Jobs: the limit is reached8 of 10 used · 3 asked · 1,204 times · POST /v1/usage/consume · request req_31');
+    expect(refusal).toContain('Refused: Jobs: the limit is reached8 of 10 used · 3 asked · 1,204 times · POST /v1/usage/consume · request req_31 Why?');
     expect(act).toContain(`user.lockuser ${USER_ID}${hostile}root@example.com`);
     expect(document.querySelector('main script')).toBeNull();
+    const why = screen.getByRole('link', { name: `Why? Jobs: the limit is reached, ${hostile}` });
+    expect(why.getAttribute('href')).toBe('/admin/decisions/019ab000-0000-7000-8000-000000000031');
     expect(screen.getByRole('link', { name: hostile }).getAttribute('href')).toBe(`/admin/users/${USER_ID}`);
     expect(screen.getByRole('link', { name: 'root@example.com' }).getAttribute('href')).toBe(`/admin/users/${OPERATOR_ID}`);
   });
