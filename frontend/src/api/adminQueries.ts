@@ -101,3 +101,14 @@ export const platformHealthQuery = queryOptions({
   queryFn: ({ signal }) => answerOf(api.GET('/v1/admin/health', { signal })),
   refetchInterval: LIVE_MS,
 });
+
+const SOON_MS = 1_000;
+
+/** How far an act on many users is, looked at again until it has ended. */
+export const bulkActionQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...ADMIN_DATA, 'bulk', id],
+    queryFn: ({ signal }) =>
+      answerOf(api.GET('/v1/admin/bulk-actions/{bulk_action_id}', { params: { path: { bulk_action_id: id } }, signal })),
+    refetchInterval: ({ state }) => (state.data === undefined || state.data.state === 'running' ? SOON_MS : false),
+  });

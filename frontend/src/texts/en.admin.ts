@@ -1,8 +1,11 @@
+import { adminBulkTexts } from './en.admin.bulk';
 import { adminUserTexts } from './en.admin.users';
 
 /** The English texts of the operators' frame and overview, with those of users. Part of the one catalogue in en.ts. */
 export const adminTexts = {
   ...adminUserTexts,
+
+  ...adminBulkTexts,
 
   admin: {
     name: 'Back office',

@@ -51,6 +51,11 @@ function UserTable({ statistics }: TableProps) {
         </tr>
       </thead>
       <tbody>
+        <tr>
+          <th scope="row">{words.rows.total}</th>
+          <td>{formatCount(all)}</td>
+          <td />
+        </tr>
         {rows.map(([name, count]) => (
           <tr key={name}>
             <th scope="row">{name}</th>
@@ -58,11 +63,6 @@ function UserTable({ statistics }: TableProps) {
             <td>{all > 0 && formatShare(count, all)}</td>
           </tr>
         ))}
-        <tr>
-          <th scope="row">{words.rows.total}</th>
-          <td>{formatCount(all)}</td>
-          <td />
-        </tr>
         <tr>
           <th scope="row">{words.rows.sessions}</th>
           <td>{formatCount(statistics.active_sessions)}</td>

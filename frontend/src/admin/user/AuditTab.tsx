@@ -1,14 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { userEventsQuery } from '../../api/adminQueries';
-import type { AuditEvent, UserWhole } from '../../api/types';
+import type { UserWhole } from '../../api/types';
 import { texts } from '../../texts';
-import { formatMoment } from '../../texts/format';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { Placeholder } from '../../ui/Placeholder';
 import type { Reader } from '../../usage/meterText';
-import { DataTable } from '../DataTable';
+import { AuditTable } from '../audit/AuditTable';
 import { PageLinks } from '../PageLinks';
-import { actorText, changeLines } from './eventText';
 import classes from './User.module.css';
 
 interface AuditTabProps {
@@ -23,59 +22,28 @@ export function AuditTab({ user, page, reader }: AuditTabProps) {
   const words = texts.adminUser.audit;
   if (events.data === undefined) {
     if (events.isPending) return <Placeholder width="100%" height={240} line={264} />;
-    return <ErrorNotice error={events.error} title={words.failed} onRetry={() => void events.refetch()} />;
+    return <ErrorNotice error={events.error} title={texts.audit.failed} onRetry={() => void events.refetch()} />;
   }
-  if (events.data.items.length === 0) return <p className={classes.quiet}>{words.none}</p>;
   return (
     <>
-      <DataTable caption={words.caption}>
-        <thead>
-          <tr>
-            <th scope="col">{words.at}</th>
-            <th scope="col">{words.action}</th>
-            <th scope="col">{words.actor}</th>
-            <th scope="col">{words.reason}</th>
-            <th scope="col">{words.change}</th>
-            <th scope="col">{words.request}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {events.data.items.map((event) => (
-            <Row key={event.id} event={event} reader={reader} />
-          ))}
-        </tbody>
-      </DataTable>
+      {events.data.items.length === 0 ? (
+        <p className={classes.quiet}>{words.none}</p>
+      ) : (
+        <AuditTable events={events.data.items} reader={reader} isBusy={events.isFetching} />
+      )}
       <PageLinks
-        label={words.pages}
+        label={texts.audit.pages}
         page={events.data.page}
         pageSize={events.data.page_size}
         total={events.data.total}
         isExact={events.data.total_is_exact}
         shown={events.data.items.length}
       />
+      <p>
+        <Link to="/admin/audit" search={{ actor: user.id }}>
+          {words.by}
+        </Link>
+      </p>
     </>
-  );
-}
-
-function Row({ event, reader }: { readonly event: AuditEvent; readonly reader: Reader }) {
-  return (
-    <tr>
-      <th scope="row" className={classes.fixed}>
-        {formatMoment(event.at, reader.zone, reader.now)}
-      </th>
-      <td>
-        <code>{event.action}</code>
-      </td>
-      <td className={classes.cell}>{actorText(event)}</td>
-      <td className={classes.cell}>{event.reason}</td>
-      <td className={classes.cell}>
-        {changeLines(event).map((line) => (
-          <div key={line}>{line}</div>
-        ))}
-      </td>
-      <td>
-        <code>{event.request_id}</code>
-      </td>
-    </tr>
   );
 }

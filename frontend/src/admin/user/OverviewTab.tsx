@@ -1,5 +1,4 @@
 import type { UserWhole } from '../../api/types';
-import overview from '../../overview/Overview.module.css';
 import { planFacts } from '../../overview/planText';
 import { texts } from '../../texts';
 import { formatClock, formatMoment, zoneName } from '../../texts/format';
@@ -92,13 +91,9 @@ interface PlanProps extends OverviewTabProps {
 function Plan({ terms, user, reader }: PlanProps) {
   const answer = { plan: terms, subscription: user.subscription };
   return (
-    <dl className={overview.plan}>
+    <dl className={classes.facts}>
       {planFacts(answer, user.usage ?? undefined, reader).map(({ term, value, note }) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd className={overview.value}>{value}</dd>
-          <dd className={overview.note}>{note}</dd>
-        </div>
+        <Fact key={term} term={term} value={note === '' ? value : `${value} · ${note}`} />
       ))}
     </dl>
   );

@@ -90,7 +90,7 @@ function TabBody({ tab, page, user, reader }: TabBodyProps) {
 function AllUsers() {
   return (
     <p>
-      <Anchor component={Link} to="/admin/users">
+      <Anchor component={Link} to="/admin/users" size="sm">
         {texts.adminUser.all}
       </Anchor>
     </p>

@@ -1,9 +1,11 @@
+import { Checkbox } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import type { UserRow } from '../../api/types';
 import { texts } from '../../texts';
 import { formatMoment } from '../../texts/format';
 import type { Reader } from '../../usage/meterText';
 import { DataTable } from '../DataTable';
+import { isChosen, type Selection } from './selection';
 import classes from './Users.module.css';
 import { rolesText } from './userText';
 
@@ -11,14 +13,30 @@ interface UserTableProps {
   readonly users: readonly UserRow[];
   readonly reader: Reader;
   readonly isBusy: boolean;
+  readonly selection: Selection;
+  /** Chooses these or not; null where the reader may do nothing with them. */
+  readonly onChoose: ((ids: readonly string[], wanted: boolean) => void) | null;
 }
 
-export function UserTable({ users, reader, isBusy }: UserTableProps) {
+/** The users of a page. The checkbox in the head is that of all of them. */
+export function UserTable({ users, reader, isBusy, selection, onChoose }: UserTableProps) {
   const words = texts.adminUsers;
+  const count = users.filter(({ id }) => isChosen(selection, id)).length;
   return (
     <DataTable caption={words.heading} isBusy={isBusy}>
       <thead>
         <tr>
+          {onChoose && (
+            <td>
+              <Checkbox
+                size="xs"
+                aria-label={texts.adminBulk.choosePage}
+                checked={count === users.length}
+                indeterminate={count > 0 && count < users.length}
+                onChange={({ currentTarget }) => onChoose(users.map(({ id }) => id), currentTarget.checked)}
+              />
+            </td>
+          )}
           <th scope="col">{words.user}</th>
           <th scope="col">{words.status}</th>
           <th scope="col">{words.plan}</th>
@@ -30,18 +48,42 @@ export function UserTable({ users, reader, isBusy }: UserTableProps) {
       </thead>
       <tbody>
         {users.map((user) => (
-          <Row key={user.id} user={user} reader={reader} />
+          <Row
+            key={user.id}
+            user={user}
+            reader={reader}
+            isOn={isChosen(selection, user.id)}
+            onChoose={onChoose}
+          />
         ))}
       </tbody>
     </DataTable>
   );
 }
 
-function Row({ user, reader }: { readonly user: UserRow; readonly reader: Reader }) {
+interface RowProps {
+  readonly user: UserRow;
+  readonly reader: Reader;
+  /** Whether it is chosen. */
+  readonly isOn: boolean;
+  readonly onChoose: UserTableProps['onChoose'];
+}
+
+function Row({ user, reader, isOn, onChoose }: RowProps) {
   const words = texts.adminUsers;
   const at = (iso: string) => formatMoment(iso, reader.zone, reader.now);
   return (
     <tr className={classes.row}>
+      {onChoose && (
+        <td className={classes.above}>
+          <Checkbox
+            size="xs"
+            aria-label={texts.adminBulk.chooseOne(user.email)}
+            checked={isOn}
+            onChange={({ currentTarget }) => onChoose([user.id], currentTarget.checked)}
+          />
+        </td>
+      )}
       <th scope="row" className={classes.who}>
         <Link to="/admin/users/$userId" params={{ userId: user.id }} className={classes.user}>
           {user.email}

@@ -20,7 +20,7 @@ describe('the list of users', () => {
     const link = await screen.findByRole('link', { name: 'grace@example.com' });
     expect(link.getAttribute('href')).toBe(`/admin/users/${USER_ID}`);
     const cells = within(link.closest('tr') as HTMLElement).getAllByRole('cell').map(({ textContent }) => textContent);
-    expect(cells.slice(0, 4)).toEqual(['Locked', 'free', 'Read only', 'On']);
+    expect(cells.slice(0, 5)).toEqual(['', 'Locked', 'free', 'Read only', 'On']);
     expect(cells.at(-1)).toBe('Never');
     expect(screen.getByText(hostile)).toBeTruthy();
     expect(document.querySelector('img[src=x]')).toBeNull();

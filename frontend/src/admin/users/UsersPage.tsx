@@ -1,4 +1,3 @@
-import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useCallback } from 'react';
@@ -8,12 +7,9 @@ import { texts } from '../../texts';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { PageHeading } from '../../ui/PageHeading';
 import { Placeholder } from '../../ui/Placeholder';
-import { PageLinks } from '../PageLinks';
 import { UserFilters } from './UserFilters';
-import classes from './Users.module.css';
-import { isNarrowed, PAGE_SIZE, usersSearch, type UsersSearch } from './usersSearch';
-import { UserTable } from './UserTable';
-import { totalText } from './userText';
+import { UserList } from './UserList';
+import { PAGE_SIZE, usersSearch, type UsersSearch } from './usersSearch';
 
 /** All users of the platform. What is looked for, the order and the page are in the address. */
 export function UsersPage({ search }: { readonly search: UsersSearch }) {
@@ -40,32 +36,13 @@ export function UsersPage({ search }: { readonly search: UsersSearch }) {
         <ErrorNotice error={users.error} title={words.failed} onRetry={() => void users.refetch()} />
       )}
       {users.data && (
-        <>
-          <p role="status" className={classes.count}>
-            {totalText(users.data)}
-          </p>
-          {users.data.items.length > 0 && (
-            <UserTable users={users.data.items} reader={reader} isBusy={users.isPlaceholderData} />
-          )}
-          {users.data.items.length === 0 && (
-            <p>{isNarrowed(search) || search.page !== undefined ? words.nothing : words.empty}</p>
-          )}
-          {isNarrowed(search) && users.data.items.length === 0 && (
-            <div>
-              <Button variant="default" onClick={() => change({ q: null, status: null, plan: null, role: null })}>
-                {words.clear}
-              </Button>
-            </div>
-          )}
-          <PageLinks
-            label={words.pages}
-            page={users.data.page}
-            pageSize={users.data.page_size}
-            total={users.data.total}
-            isExact={users.data.total_is_exact}
-            shown={users.data.items.length}
-          />
-        </>
+        <UserList
+          users={users.data}
+          search={search}
+          reader={reader}
+          isBusy={users.isPlaceholderData}
+          onClear={() => change({ q: null, status: null, plan: null, role: null })}
+        />
       )}
     </>
   );

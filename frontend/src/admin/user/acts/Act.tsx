@@ -82,16 +82,16 @@ export function Act({
           {fields}
           {doing.isError && <ErrorNotice error={doing.error} title={texts.adminUser.notDone} />}
           <div className={settings.row}>
-            <Button type="submit" size="compact-md" loading={doing.isPending} disabled={!isPossible}>
+            <Button type="submit" size="compact-sm" loading={doing.isPending} disabled={!isPossible}>
               {confirm}
             </Button>
-            <Button variant="default" size="compact-md" ref={keep} onClick={() => ask(false)}>
+            <Button variant="default" size="compact-sm" ref={keep} onClick={() => ask(false)}>
               {texts.adminUser.cancel}
             </Button>
           </div>
         </form>
       ) : (
-        <Button variant="default" size="compact-md" ref={start} aria-describedby={id} onClick={() => ask(true)}>
+        <Button variant="default" size="compact-sm" ref={start} aria-describedby={id} onClick={() => ask(true)}>
           {begin}
         </Button>
       )}
