@@ -1,5 +1,6 @@
 """Why a request was refused: as it was then, and what the same question is answered now."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from backend.catalog.service import apply_file
+from backend.catalog.service import Catalogs, apply_file
 from backend.core.ids import request_id, uuid7
 from backend.core.settings import REPOSITORY
 from backend.db.session import Database
+from backend.enforcement.engine import Engine
+from backend.enforcement.explain import explain
+from backend.enforcement.recalls import Recalls
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.fakes.clock import ManualClock
 from backend.tests.http.calls import (
@@ -261,3 +265,24 @@ async def test_a_key_that_was_revoked_since(
     host = await service_key(database, "usage:read")
     now = (await read(app, client, host, refused["decision_id"], account_id=who.account_id))["now"]
     assert (now["allowed"], now["rule"]) == (False, "credential")
+
+
+async def test_a_command_calls_back_what_processes_hold_before_it_says_what_is_missing(
+    app: FastAPI, client: httpx.AsyncClient, database: Database
+) -> None:
+    who = await customer(database, plan="pro")
+    for _ in range(200):
+        assert (await client.get("/v1/ping", headers=who.headers)).status_code == 200
+    made = replace(denied(who.person.account_id), meter="api_calls", requested=10_000, plan="pro")
+    app.state.denials.note("one", uuid7(), "mine-1", NOW, lambda: made)
+    await app.state.denials.flush()
+    await app.state.treasury.round()  # after it nobody wants more, as a moment after the last call
+    assert any(pool.left for pool in app.state.treasury.allowances.pools.values()), "something is held in memory"
+
+    async def nothing(key: object) -> None:
+        """As a process that holds nothing."""
+
+    engine = Engine(database, Catalogs(), upgrade_url="", recalls=Recalls(database, nothing))
+    found = await explain(engine, who.person.account_id, "mine-1", now=NOW, rates={}, to_operator=True)
+    await engine.close()
+    assert (found.now.used, found.now.held, found.now.grant) == (200, 0, 200)

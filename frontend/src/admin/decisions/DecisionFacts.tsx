@@ -30,7 +30,7 @@ export function DecisionFacts({ decision }: { readonly decision: RefusalWhole })
         <>
           <dt>{words.subject}</dt>
           <dd>
-            <code>{subject}</code>
+            {subject === account.user_id ? words.themselves : <code>{subject}</code>}
           </dd>
         </>
       )}

@@ -43,7 +43,7 @@ export function GivenTable({ items, reader, isBusy, onDone }: GivenTableProps) {
               <AccountLink account={one.account} />
             </th>
             <td className={classes.cell}>{changeText(one, [])}</td>
-            <td>{texts.adminUser.overrides.states[one.state]}</td>
+            <td className={classes.fixed}>{texts.adminUser.overrides.states[one.state]}</td>
             <td className={classes.cell}>{timesText(one, reader)}</td>
             <td className={classes.cell}>{one.reason}</td>
             <td className={classes.cell}>
