@@ -10,6 +10,9 @@ const SOON_MS = 5_000;
 const LIVE_MS = 15_000;
 const SLOW_MS = 60_000;
 
+/** How often a page asks anew for what is not its main thing. */
+export const REFRESH_MS = LIVE_MS;
+
 export const meQuery = queryOptions({
   queryKey: [...ACCOUNT_DATA, 'me'],
   queryFn: ({ signal }) => answerOf(api.GET('/v1/auth/me', { signal })),

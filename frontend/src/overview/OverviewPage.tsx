@@ -3,6 +3,7 @@ import { PageHeading } from '../ui/PageHeading';
 import { Panel } from '../ui/Panel';
 import { UsagePanel } from '../usage/UsagePanel';
 import { PlanPanel } from './PlanPanel';
+import { RecentDenials } from './RecentDenials';
 import { SpendPanel } from './SpendPanel';
 import { useReader } from './useReader';
 
@@ -19,6 +20,9 @@ export function OverviewPage() {
       </Panel>
       <Panel heading={texts.spend.heading}>
         <SpendPanel reader={reader} />
+      </Panel>
+      <Panel heading={texts.requests.recent}>
+        <RecentDenials reader={reader} />
       </Panel>
     </>
   );

@@ -52,6 +52,8 @@ export const whyTexts = {
     times: (count: string) => `${count} times`,
     once: 'once',
     older: 'Show older ones',
+    recent: 'Refused of late',
+    all: 'See all that was refused',
     empty: 'Nothing was refused.',
     emptyDetail: 'When a limit stops a request of yours, it is listed here with the reason, the numbers, and what helps.',
     emptyFiltered: 'Nothing was refused that these filters let through.',
