@@ -37,7 +37,6 @@ export const adminDecisionTexts = {
     missingAmount: (amount: string) => `Give it ${amount} more: that is what this request lacks.`,
     grant: 'Give what is missing',
     more: (meter: string) => `${meter} more than the plan gives`,
-    means: (count: string, amount: string) => (count === amount ? 'In whole units.' : `That is ${amount}.`),
     amountWrong: 'Enter a whole number from 1 on.',
     until: 'Until',
     untilReset: (moment: string) => `It resets: ${moment}`,

@@ -68,6 +68,12 @@ export const adminTexts = {
         storage: 'Storage, in MB',
       },
       share: 'Share of all users',
+      refusals: 'Newest refusals, by code',
+      refusalsNote: (count: string) => `Of the newest ${count} lines of the log of refusals.`,
+      noRefusals: 'Nothing was refused in the time that is kept.',
+      code: 'Code',
+      times: 'Requests',
+      newest: 'Last',
     },
   },
 };

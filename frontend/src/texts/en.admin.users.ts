@@ -7,7 +7,7 @@ export const adminUserTexts = {
     failed: 'The users could not be loaded',
     filters: 'Which users',
     search: 'Search',
-    searchHint: 'Part of an address or a name, or an id. Press / to come here.',
+    searchHint: 'Part of an address or name, or an id; / leads here.',
     any: 'Any',
     status: 'Status',
     statuses: { active: 'Active', unverified: 'Unverified', suspended: 'Locked', deleted: 'Deleted' },
@@ -55,6 +55,7 @@ export const adminUserTexts = {
       overview: 'Overview',
       sessions: 'Sessions',
       keys: 'Keys',
+      requests: 'Requests',
       overrides: 'Overrides',
       notes: 'Notes',
       audit: 'Audit',
@@ -107,6 +108,7 @@ export const adminUserTexts = {
     },
     ...userActTexts,
 
+    requests: { none: 'Nothing was refused to this account in the time that is kept.' },
     overrides: {
       heading: 'Limits beside the plan',
       failed: 'The limits could not be loaded',

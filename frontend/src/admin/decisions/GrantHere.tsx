@@ -7,12 +7,12 @@ import { answerOf } from '../../api/problem';
 import type { RefusalWhole } from '../../api/types';
 import settings from '../../settings/Settings.module.css';
 import { texts } from '../../texts';
-import { formatCount, formatMoment } from '../../texts/format';
+import { formatMoment } from '../../texts/format';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { formatAmount } from '../../usage/amount';
 import { meterName, type Reader } from '../../usage/meterText';
 import { ReasonField } from '../user/acts/ReasonField';
-import { amountOf } from '../user/overrides/overrideText';
+import { amountHint, amountOf } from '../user/overrides/overrideText';
 
 interface GrantHereProps {
   readonly decision: RefusalWhole;
@@ -60,9 +60,7 @@ export function GrantHere({ decision, meter, missing, unit, reader, onGiven }: G
       {granting.isError && <ErrorNotice error={granting.error} title={texts.adminUser.notDone} />}
       <TextInput
         label={words.more(meterName(meter))}
-        description={
-          amount === null ? texts.adminUser.overrides.units.one : words.means(formatCount(amount), formatAmount(amount, unit, 'long'))
-        }
+        description={amountHint(amount, unit)}
         inputMode="numeric"
         autoComplete="off"
         value={typed ?? String(missing)}

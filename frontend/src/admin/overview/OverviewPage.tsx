@@ -5,12 +5,16 @@ import { texts } from '../../texts';
 import { formatClock, zoneName } from '../../texts/format';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { PageHeading } from '../../ui/PageHeading';
+import { Panel } from '../../ui/Panel';
 import { Placeholder } from '../../ui/Placeholder';
+import { useOperator } from '../useOperator';
 import { Figures } from './Figures';
+import { NewestRefusals } from './NewestRefusals';
 
 /** The platform in numbers. */
 export function OverviewPage() {
   const reader = useReader();
+  const { may } = useOperator();
   const statistics = useQuery(statisticsQuery);
   const words = texts.admin.overview;
   return (
@@ -25,6 +29,11 @@ export function OverviewPage() {
           <p>{words.asOf(`${formatClock(statistics.data.as_of, reader.zone, reader.now)} ${zoneName(reader.zone)}`)}</p>
           <Figures statistics={statistics.data} />
         </>
+      )}
+      {may('decisions.read') && (
+        <Panel heading={words.refusals}>
+          <NewestRefusals reader={reader} />
+        </Panel>
       )}
     </>
   );

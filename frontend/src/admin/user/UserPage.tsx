@@ -15,6 +15,7 @@ import { KeysTab } from './KeysTab';
 import { NotesTab } from './NotesTab';
 import { OverridesTab } from './overrides/OverridesTab';
 import { OverviewTab } from './OverviewTab';
+import { RequestsTab } from './RequestsTab';
 import { SessionsTab } from './SessionsTab';
 import type { Tab } from './tabs';
 import classes from './User.module.css';
@@ -57,7 +58,7 @@ export function UserPage({ userId, tab, page }: UserPageProps) {
         </p>
       </div>
       {user.isError && <ErrorNotice tone="near" error={user.error} title={words.stale} />}
-      <UserTabs userId={userId} current={tab} />
+      <UserTabs userId={userId} />
       <TabBody tab={tab} page={page} user={user.data} reader={reader} />
     </>
   );
@@ -78,6 +79,8 @@ function TabBody({ tab, page, user, reader }: TabBodyProps) {
       return <SessionsTab user={user} reader={reader} />;
     case 'keys':
       return <KeysTab user={user} reader={reader} />;
+    case 'requests':
+      return <RequestsTab user={user} reader={reader} />;
     case 'overrides':
       return <OverridesTab user={user} page={page} reader={reader} />;
     case 'notes':

@@ -2,15 +2,10 @@ import { Link } from '@tanstack/react-router';
 import settings from '../../settings/Settings.module.css';
 import { texts } from '../../texts';
 import { useOperator } from '../useOperator';
-import { TABS, type Tab } from './tabs';
-
-interface UserTabsProps {
-  readonly userId: string;
-  readonly current: Tab;
-}
+import { TABS } from './tabs';
 
 /** The way between the parts of a user's room. */
-export function UserTabs({ userId, current }: UserTabsProps) {
+export function UserTabs({ userId }: { readonly userId: string }) {
   const { may } = useOperator();
   const words = texts.adminUser;
   return (
@@ -23,8 +18,8 @@ export function UserTabs({ userId, current }: UserTabsProps) {
               params={{ userId }}
               search={tab === 'overview' ? {} : { tab }}
               className={settings.tab}
-              activeProps={{ 'aria-current': undefined }}
-              aria-current={tab === current ? 'page' : undefined}
+              // The others stay open on each page of their lists.
+              activeOptions={{ exact: tab === 'overview' }}
             >
               {words.tabs[tab]}
             </Link>

@@ -1,8 +1,7 @@
 import { screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
-import { impersonating } from '../../api/client';
-import { address, network, open, problem, type Call } from '../../test/app';
+import { network, open, type Call } from '../../test/app';
 import { me } from '../../test/me';
 import { meter } from '../../test/meters';
 import { operates, OPERATOR_ID, userWhole, USER_ID } from '../../test/operators';
@@ -91,7 +90,6 @@ describe('the overrides', () => {
     expect(screen.getByText('Enter a whole number from 0 on.')).toBeTruthy();
     expect(screen.getByText('Say why.')).toBeTruthy();
     await userEvent.type(screen.getByLabelText('Amount'), '50');
-    expect(screen.getByText('That is 50.')).toBeTruthy();
     await userEvent.type(screen.getByLabelText('Until'), '2026-01-01T09:00');
     await userEvent.type(screen.getByLabelText('Reason'), 'a promise');
     await userEvent.click(await button('Give this limit'));
@@ -128,6 +126,50 @@ describe('the overrides', () => {
   });
 });
 
+describe('the requests of a user', () => {
+  it('are those that were refused to their account', async () => {
+    const account = { id: 'a', external_id: null, name: HOSTILE, user_id: USER_ID, email: 'grace@example.com' };
+    const one = {
+      id: 'd1',
+      code: 'quota_exceeded',
+      meter: 'jobs',
+      method: 'POST',
+      path: `/v1/${HOSTILE}`,
+      used: 10,
+      limit: 10,
+      requested: 1,
+      first_at: '2026-11-01T10:00:00Z',
+      last_at: '2026-11-01T10:00:00Z',
+      count: 1,
+      request_ids: ['req_3'],
+      account,
+      key: null,
+    };
+    const calls = network({
+      ...operates(),
+      [USER]: [200, userWhole()],
+      'GET /v1/admin/decisions': ({ query }) => [
+        200,
+        query.after === undefined ? { items: [one], next: 'c' } : { items: [{ ...one, id: 'd2' }], next: null },
+      ],
+    });
+    open(`${PLACE}?tab=requests`, 'signed-in');
+    const link = await screen.findByRole('link', { name: 'Jobs: the limit is reached' });
+    expect(link.getAttribute('href')).toBe('/admin/decisions/d1');
+    await userEvent.click(await button('Show older ones'));
+    expect(await screen.findAllByRole('link', { name: 'Jobs: the limit is reached' })).toHaveLength(2);
+    const asked = calls.filter(({ route }) => route === 'GET /v1/admin/decisions').map(({ query }) => query);
+    expect(asked.at(-1)).toEqual({ user_id: USER_ID, limit: '50', after: 'c' });
+    expect(document.querySelector('img[src=x]')).toBeNull();
+  });
+
+  it('say when there are none', async () => {
+    network({ ...operates(), [USER]: [200, userWhole()], 'GET /v1/admin/decisions': [200, { items: [], next: null }] });
+    open(`${PLACE}?tab=requests`, 'signed-in');
+    expect(await screen.findByText('Nothing was refused to this account in the time that is kept.')).toBeTruthy();
+  });
+});
+
 describe('the audit log of a user', () => {
   it('shows what was done, as text', async () => {
     const event = {
@@ -160,78 +202,5 @@ describe('the audit log of a user', () => {
     open(PLACE, 'signed-in');
     const tabs = within(await screen.findByRole('navigation', { name: 'Parts of this user' }));
     expect(tabs.queryByRole('link', { name: 'Audit' })).toBeNull();
-  });
-});
-
-describe('a deletion', () => {
-  const deletion = {
-    sessions: 2,
-    keys: 0,
-    plan: 'pro',
-    subscription: { status: 'active' },
-    open_reservations: 1,
-    members_who_lose_access: 0,
-    memberships: 2,
-    accounts: [
-      { account_id: 'a', account_name: HOSTILE, role: 'owner', is_only_member: true },
-      { account_id: 'b', account_name: 'Acme', role: 'viewer', is_only_member: false },
-    ],
-  };
-
-  it('shows what it takes along before it is done', async () => {
-    let isDeleted = false;
-    const calls = network({
-      ...operates(),
-      [USER]: () => [200, userWhole(isDeleted ? { status: 'deleted', deleted_at: '2026-11-20T00:00:00Z' } : {})],
-      [`GET ${at('deletion')}`]: [200, deletion],
-      [`DELETE /v1/admin/users/${USER_ID}`]: () => {
-        isDeleted = true;
-        return [200, { message: 'Done.' }];
-      },
-    });
-    open(PLACE, 'signed-in');
-    await userEvent.click(await button('Delete this user'));
-    const question = within(screen.getByRole('form', { name: 'Delete' }));
-    expect(await question.findByText('Sessions: 2')).toBeTruthy();
-    expect(question.getAllByRole('listitem').map(({ textContent }) => textContent)).toEqual([
-      'The subscription in force, on the plan pro',
-      'Sessions: 2',
-      'Open reservations: 1',
-      'Roles in accounts of others: 2',
-      HOSTILE,
-    ]);
-    expect(calls.filter(({ route }) => route.startsWith('DELETE'))).toEqual([]);
-    await userEvent.click(await button('Delete them for good'));
-    expect(await screen.findByText('The user is deleted, and the address is free.')).toBeTruthy();
-    expect(await screen.findByText('This user is deleted: nothing can be changed any more.')).toBeTruthy();
-    expect(within(screen.getByRole('region', { name: 'Who' })).getAllByText('Deleted')).not.toEqual([]);
-  });
-
-  it('is not done while it is not known what it takes along', async () => {
-    network({ ...operates(), [USER]: [200, userWhole()], [`GET ${at('deletion')}`]: problem(500, 'internal_error', 'No.') });
-    open(PLACE, 'signed-in');
-    await userEvent.click(await button('Delete this user'));
-    expect(await screen.findByText('It could not be found out what goes with them')).toBeTruthy();
-    expect((await button('Delete them for good')).hasAttribute('disabled')).toBe(true);
-  });
-});
-
-describe('acting as a user', () => {
-  it('is begun with a reason, and leads to what they see', async () => {
-    const calls = network({
-      ...operates(),
-      [USER]: [200, userWhole()],
-      [`POST ${at('impersonate')}`]: [200, { access_token: 'theirs', expires_at: '2099-01-01T00:00:00Z', may_write: false }],
-    });
-    open(PLACE, 'signed-in');
-    await userEvent.click(await button('Act as this user'));
-    await userEvent.click(await button('Begin'));
-    expect(screen.getByText('Say why.')).toBeTruthy();
-    await userEvent.type(screen.getByLabelText('Reason'), 'ticket 7');
-    await userEvent.click(await button('Begin'));
-    await vi.waitFor(() => expect(impersonating.held).toEqual({ userId: USER_ID, token: 'theirs' }));
-    expect(address()).toBe('/app');
-    expect(sent(calls, `POST ${at('impersonate')}`)).toEqual([{ reason: 'ticket 7', access: 'read' }]);
-    impersonating.end('theirs', 'left');
   });
 });

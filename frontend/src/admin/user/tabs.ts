@@ -5,6 +5,7 @@ export const TABS = [
   { tab: 'overview', permission: 'users.read' },
   { tab: 'sessions', permission: 'users.read' },
   { tab: 'keys', permission: 'users.read' },
+  { tab: 'requests', permission: 'decisions.read' },
   { tab: 'overrides', permission: 'users.read' },
   { tab: 'notes', permission: 'users.read' },
   { tab: 'audit', permission: 'audit.read' },

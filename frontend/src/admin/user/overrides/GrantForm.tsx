@@ -10,11 +10,10 @@ import { texts } from '../../../texts';
 import { zoneName } from '../../../texts/format';
 import { ErrorNotice } from '../../../ui/ErrorNotice';
 import { Notice } from '../../../ui/Notice';
-import { formatAmount } from '../../../usage/amount';
 import type { Reader } from '../../../usage/meterText';
 import { ReasonField } from '../acts/ReasonField';
 import { momentIn } from './moment';
-import { amountOf, changeText } from './overrideText';
+import { amountHint, amountOf, changeText } from './overrideText';
 
 interface GrantFormProps {
   readonly userId: string;
@@ -100,9 +99,7 @@ export function GrantForm({ userId, meters, reader: { zone, now } }: GrantFormPr
       {!unlimited && (
         <TextInput
           label={words.amount}
-          description={
-            amount === null ? words.units[unit] ?? words.units.one : words.means(formatAmount(amount, unit, 'long'))
-          }
+          description={amountHint(amount, unit)}
           inputMode="numeric"
           autoComplete="off"
           value={said.amount}

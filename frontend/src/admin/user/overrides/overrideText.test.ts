@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GivenOverride } from '../../../api/types';
-import { amountOf, changeText, factsOf } from './overrideText';
+import { amountHint, amountOf, changeText, factsOf } from './overrideText';
 
 const given = (changes: Partial<GivenOverride> = {}): GivenOverride => ({
   id: 'o',
@@ -37,6 +37,14 @@ describe('an override in words', () => {
 });
 
 describe('an amount that is typed', () => {
+  it('is told in the unit of its meter', () => {
+    expect(amountHint(5_000_000, 'byte')).toBe('That is 5 megabytes.');
+    expect(amountHint(null, 'byte')).toBe('In bytes.');
+    expect(amountHint(50, 'job')).toBe('A whole number; 0 is nothing.');
+    expect(amountHint(null, 'job')).toBe('A whole number; 0 is nothing.');
+  });
+
+
   it.each([
     ['500', 500],
     ['1,000', 1000],

@@ -1,6 +1,6 @@
 import type { GivenOverride, MeterUsage } from '../../../api/types';
 import { texts } from '../../../texts';
-import { formatMoment } from '../../../texts/format';
+import { formatCount, formatMoment } from '../../../texts/format';
 import { formatAmount } from '../../../usage/amount';
 import { meterName, type Reader } from '../../../usage/meterText';
 import { knownUnit } from '../../../usage/units';
@@ -26,6 +26,14 @@ export function factsOf(given: GivenOverride, { zone, now }: Reader): string {
     ...(given.state === 'taken_back' && given.ended_at !== null ? [words.takenBack(at(given.ended_at))] : []),
     given.created_by === null ? words.byCommand : words.byOperator(given.created_by),
   ].join(' · ');
+}
+
+/** What an amount of base units is for people, or what is to be typed while there is none. */
+export function amountHint(amount: number | null, unit: string): string {
+  const words = texts.adminUser.overrides;
+  const spelled = amount === null ? null : formatAmount(amount, unit, 'long');
+  const isPlain = amount === null || spelled === formatCount(amount);
+  return spelled === null || isPlain ? (words.units[unit] ?? words.units.one) : words.means(spelled);
 }
 
 /** A number of base units that a text says; null where it says none. */
