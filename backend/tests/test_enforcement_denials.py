@@ -125,14 +125,13 @@ async def test_a_request_is_found_by_index_under_row_level_security(database: Da
     account = AccountId(uuid7())
     async with database.account(account) as session:
         await session.execute(text("SET LOCAL enable_seqscan = off"))
-        for condition in (
-            "request_ids[1] = 'r'",
-            "id <= '01920000-0000-7000-8000-000000000001' ORDER BY id DESC LIMIT 1",
+        for condition, found_by in (
+            ("request_ids[1] = 'r'", "request_ids[1] ="),  # with the account or without: it is one either way
+            ("id <= '01920000-0000-7000-8000-000000000001' ORDER BY id DESC LIMIT 1", "(account_id ="),
         ):
             asked = text(f"EXPLAIN SELECT * FROM denials WHERE account_id = '{account}' AND {condition}")
             plan = " ".join((await session.scalars(asked)).all())
-            assert "Index Cond: ((account_id =" in plan, plan
-            assert "request_ids[1]" in plan.partition("Index Cond")[2].partition("Filter")[0] or "id <=" in plan
+            assert found_by in plan.partition("Index Cond")[2].partition("Filter")[0], plan
 
 
 def test_paths_are_those_of_routes_or_other() -> None:
