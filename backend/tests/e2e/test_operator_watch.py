@@ -85,7 +85,7 @@ def test_what_happens_anywhere_appears_here(page: Page, product: Product, client
     expect(page).to_have_url(f"{WEB}/admin/stream?account={me['account']['id']}")
     expect(rows.filter(has_text=SCRIPT)).to_have_count(0)
     expect(refusal).to_be_visible(timeout=SOON)
-    page.get_by_label("Why").select_option("Too many requests")
+    page.get_by_role("combobox", name="Why").select_option("Too many requests")
     expect(page.get_by_text("Nothing has happened in the last 15 minutes", exact=False)).to_be_visible(timeout=SOON)
     assert page.evaluate("'hit' in window") is False
 
