@@ -36,8 +36,8 @@ async def apply(
 
     A plan that differs gets a new version; what exists keeps the one it has, except accounts without a subscription,
     which follow the default plan at once. A plan that is gone from the document is no longer sold. Rows that
-    describe plans are put right even when no version changes. What is changed is in the audit log under `actor`, but for
-    the first plans of a database. Raises CatalogRefused, and then nothing is written.
+    describe plans are put right even when no version changes. What is changed is in the audit log under `actor`, but
+    for the first plans of a database. Raises CatalogRefused, and then nothing is written.
     """
     await repository.lock(session)
     stored = await load_stored(session)

@@ -158,7 +158,7 @@ async def list_bulk_actions(
     return BulkActionPageAnswer(page=page, page_size=page_size, total=total, items=[_answer(each) for each in found])
 
 
-@router.get("/{bulk_action_id}", responses=problem_responses(*_OPERATES, BulkActionUnknown))
+@router.get("/{bulk_action_id:uuid}", responses=problem_responses(*_OPERATES, BulkActionUnknown))
 async def read_bulk_action(
     bulk_action_id: UUID, operator: Annotated[Operator, may("users.read")], database: CurrentDatabase
 ) -> BulkActionAnswer:
@@ -167,7 +167,7 @@ async def read_bulk_action(
         return _answer(await bulk.progress(session, bulk_action_id))
 
 
-@router.post("/{bulk_action_id}/stop", responses=problem_responses(*_OPERATES, BulkActionUnknown, StateConflict))
+@router.post("/{bulk_action_id:uuid}/stop", responses=problem_responses(*_OPERATES, BulkActionUnknown, StateConflict))
 async def stop_bulk_action(
     bulk_action_id: UUID, operator: Annotated[Operator, may("users.read")], session: SystemWrite, now: Now
 ) -> BulkActionAnswer:
