@@ -39,32 +39,34 @@ export function HealthPage() {
           <Notice tone={TONES[health.data.state]} title={words.whole[health.data.state]} waits>
             <p>{words.asOf(formatClock(health.data.as_of, reader.zone, reader.now), zoneName(reader.zone))}</p>
           </Notice>
-          <DataTable caption={words.table}>
-            <thead>
-              <tr>
-                <th scope="col">{words.check}</th>
-                <th scope="col">{words.state}</th>
-                <th scope="col">{words.found}</th>
-                <th scope="col">{words.whatToDo}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {health.data.checks.map((check) => (
-                <tr key={check.name}>
-                  <th scope="row" className={classes.fixed}>
-                    {words.names[check.name] ?? check.name}
-                  </th>
-                  <td className={classes.fixed}>
-                    <StateMark state={check.state} />
-                  </td>
-                  <td className={classes.cell}>{check.found}</td>
-                  <td className={`${classes.cell} ${check.what_to_do === null ? classes.quiet : ''}`}>
-                    {check.what_to_do ?? words.nothing}
-                  </td>
+          <div className={classes.checks}>
+            <DataTable caption={words.table}>
+              <thead>
+                <tr>
+                  <th scope="col">{words.check}</th>
+                  <th scope="col">{words.state}</th>
+                  <th scope="col">{words.found}</th>
+                  <th scope="col">{words.whatToDo}</th>
                 </tr>
-              ))}
-            </tbody>
-          </DataTable>
+              </thead>
+              <tbody>
+                {health.data.checks.map((check) => (
+                  <tr key={check.name}>
+                    <th scope="row" className={classes.fixed}>
+                      {words.names[check.name] ?? check.name}
+                    </th>
+                    <td className={classes.fixed}>
+                      <StateMark state={check.state} />
+                    </td>
+                    <td className={classes.cell}>{check.found}</td>
+                    <td className={`${classes.cell} ${check.what_to_do === null ? classes.quiet : ''}`}>
+                      {check.what_to_do ?? words.nothing}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </DataTable>
+          </div>
         </>
       )}
     </>
