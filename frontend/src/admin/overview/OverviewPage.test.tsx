@@ -55,7 +55,7 @@ describe('the overview of the platform', () => {
       ['Active', '6', '75%'],
       ['Unverified', '1', '12.5%'],
       ['Locked', '1', '12.5%'],
-      ['With two-factor sign-in', '3', '37.5%'],
+      ['With two factors', '3', '37.5%'],
       ['Superadmins', '1', '12.5%'],
       ['Live sessions', '5', ''],
     ]);
