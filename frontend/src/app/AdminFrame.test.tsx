@@ -14,7 +14,7 @@ describe('the frame of the back office', () => {
   it('shows the rooms that the operator may see, and marks the open one', async () => {
     network({ ...operates(['users.read']), 'GET /v1/admin/users': usersPage([]) });
     open('/admin/users?status=active', 'signed-in');
-    expect(await rooms()).toEqual(['Users']);
+    expect(await rooms()).toEqual(['Users', 'Overrides']);
     expect(screen.getByRole('link', { name: 'Users' }).getAttribute('aria-current')).toBe('page');
   });
 
@@ -61,7 +61,7 @@ describe('the frame of the back office', () => {
     expect(await screen.findByText('The back office could not be opened')).toBeTruthy();
     works = true;
     await userEvent.click(screen.getByRole('button', { name: 'Try again' }));
-    expect(await rooms()).toEqual(['Users']);
+    expect(await rooms()).toEqual(['Users', 'Overrides']);
   });
 
   it('asks nobody who is signed out, and brings them back after the sign-in', async () => {
