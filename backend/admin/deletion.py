@@ -14,6 +14,7 @@ MOST_LISTED = 100
 # Beyond that nobody learns anything from the number: a user with more is looked at before anyway.
 MOST_COUNTED = 10_000
 
+# Keys are found by the accounts for which the user acts: by their makers they are not indexed.
 _COUNTS = text("""
     SELECT
         (SELECT count(*) FROM (
@@ -21,8 +22,8 @@ _COUNTS = text("""
             WHERE (user_id = :user_id OR impersonator_id = :user_id) AND revoked_at IS NULL AND expires_at > :now
             LIMIT :most) s) AS sessions,
         (SELECT count(*) FROM (
-            SELECT FROM api_keys
-            WHERE (user_id = :user_id OR account_id = :account_id) AND revoked_at IS NULL
+            SELECT FROM account_members m JOIN api_keys k ON k.account_id = m.account_id AND k.revoked_at IS NULL
+            WHERE m.user_id = :user_id AND (k.user_id = :user_id OR k.account_id = :account_id)
             LIMIT :most) k) AS keys,
         (SELECT count(*) FROM (
             SELECT FROM usage_holds WHERE account_id = :account_id AND state = 'open'
