@@ -21,6 +21,7 @@ class ApiKey(Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         Index("ix_api_keys_in_force", "account_id", "id", postgresql_where=text("revoked_at IS NULL")),
+        Index("ix_api_keys_user", "user_id", postgresql_where=text("user_id IS NOT NULL AND revoked_at IS NULL")),
         Index("ix_api_keys_prefix", "prefix", "id", postgresql_ops={"prefix": "text_pattern_ops"}),
         CheckConstraint("kind IN ('personal', 'service')", name="kind"),
         CheckConstraint("rate_limit_per_minute >= 0", name="rate_limit_not_negative"),
