@@ -37,7 +37,7 @@ from backend.subscription import tasks as subscription_tasks
 from backend.subscription.notices import on_limits_changed
 from backend.subscription.tasks import settle_all, tell_all
 from backend.usage import tasks as usage_tasks
-from backend.usage.tasks import expire_holds
+from backend.usage.tasks import expire_holds, keep_months
 
 CONCURRENCY = 4
 GRACE_SECONDS = 8.0
@@ -97,6 +97,7 @@ def _rounds(work: Work) -> Sequence[Round]:
     database, clock = work.database, work.clock
     app_url = f"{work.settings.frontend_base_url}/app"
     catalogs, encryption = Catalogs(), Encryption.from_settings(work.settings)
+    kept_days = work.settings.denials_kept_days
     bulk = BulkWork(database, catalogs=catalogs, confirmations=Confirmations(work.settings))
     listeners = {
         "subscription.changed": each(partial(on_subscription_changed, app_url=app_url), on_limits_changed),
@@ -106,6 +107,8 @@ def _rounds(work: Work) -> Sequence[Round]:
     return (
         Round("outbox", 1.0, lambda: dispatch(database, listeners, now=clock.now())),
         Round("holds", 2.0, lambda: expire_holds(database)),
+        # The first time when the worker begins, so that no row comes before its month's table for want of an hour.
+        Round("months", 600.0, lambda: keep_months(database, now=clock.now(), denials_kept_days=kept_days)),
         Round("notices", 1.0, lambda: tell_all(database, catalogs=catalogs, app_url=app_url, now=clock.now())),
         Round("audit seals", 1.0, lambda: seal(database, encryption, now=clock.now())),
         Round("bulk actions", 1.0, lambda: bulk.go_on(now=clock.now())),

@@ -153,7 +153,7 @@ def _processes(vitals: Vitals) -> Check:
 def _partitions(vitals: Vitals) -> Check:
     state: State = "ok" if min(vitals.months.values()) >= AHEAD - 1 else "near"
     listed = "; ".join(f"{table}: {_some(months, 'month')}" for table, months in vitals.months.items())
-    advice = "They are made within the hour; rows of a month without a table go to the default one, and are found. "
+    advice = "They are made within ten minutes; rows of a month without a table go to the default one, and are found. "
     return Check(
         "partitions",
         state,

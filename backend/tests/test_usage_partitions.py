@@ -13,6 +13,7 @@ from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
 from backend.usage.integrity import check
 from backend.usage.partitions import DENIALS, USAGE_EVENTS, look_over, make_ahead, read_parts, retire
+from backend.usage.tasks import keep_months
 from backend.usage.rollups import adding
 from backend.usage.tasks import compare_all, compare_and_retire
 
@@ -204,3 +205,15 @@ def test_events_are_evidence_for_more_than_a_year() -> None:
     for months in (13, 0, -1, 10**6):
         with pytest.raises(ValidationError, match="USAGE_EVENTS_KEPT_MONTHS is 14 to 1200"):
             Settings(_env_file=None, usage_events_kept_months=months)
+
+
+async def test_a_worker_makes_months_when_it_begins_and_drops_refusals_that_are_old(database: Database) -> None:
+    async def keep(now: datetime) -> int:
+        return await keep_months(database, now=now, denials_kept_days=90)
+
+    assert await keep(NOW) == 6
+    assert await keep(NOW) == 0
+    for kept in (USAGE_EVENTS, DENIALS):
+        assert await look_over(database, now=NOW, kept=kept) == []
+    later = datetime(2026, 9, 30, tzinfo=NOW.tzinfo)
+    assert await keep(later) == 6 + 3  # the months of refusals from April to June are gone

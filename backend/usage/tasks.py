@@ -49,15 +49,11 @@ async def compare(context: JobContext, timestamp: int) -> None:
     await compare_and_retire(work.database, now=work.clock.now(), months=work.settings.usage_events_kept_months)
 
 
-@blueprint.periodic(cron="43 * * * *")
-@blueprint.task(name="make_partitions", pass_context=True, queueing_lock="usage.make_partitions", retry=RETRY)
-async def make_partitions(context: JobContext, timestamp: int) -> None:
-    """Makes the tables of the months to come, and drops those of refusals that are old enough."""
-    work = work_of(context)
-    now = work.clock.now()
-    for kept in (USAGE_EVENTS, DENIALS):
-        await partitions.make_ahead(work.database, now=now, kept=kept)
-    await partitions.retire(work.database, kept=DENIALS, before=now - timedelta(days=work.settings.denials_kept_days))
+async def keep_months(database: Database, *, now: datetime, denials_kept_days: int) -> int:
+    """Makes the tables of the months to come, and drops those of refusals that are old enough. Returns how many."""
+    made = [await partitions.make_ahead(database, now=now, kept=kept) for kept in (USAGE_EVENTS, DENIALS)]
+    gone = await partitions.retire(database, kept=DENIALS, before=now - timedelta(days=denials_kept_days))
+    return sum(map(len, made)) + len(gone)
 
 
 async def compare_all(database: Database, *, now: datetime, repairs: bool = True) -> Compared:
