@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { Caption } from '../ui/Caption';
 import classes from './DataTable.module.css';
 
 interface DataTableProps {
@@ -15,7 +16,7 @@ export function DataTable({ caption, isBusy = false, children }: DataTableProps)
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by the keyboard, too
     <div className={classes.box} role="group" aria-label={caption} tabIndex={0} aria-busy={isBusy}>
       <table className={classes.table}>
-        <caption className={classes.caption}>{caption}</caption>
+        <Caption>{caption}</Caption>
         {children}
       </table>
     </div>

@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { texts } from '../texts';
 import { formatClock, formatCount, zoneName } from '../texts/format';
+import { Caption } from '../ui/Caption';
 import { StopIcon } from '../ui/icons';
 import type { Reader } from '../usage/meterText';
 import type { UnitOf } from '../usage/units';
@@ -33,7 +34,7 @@ export function LiveRows({ rows, unitOf, reader, isEmpty }: LiveRowsProps) {
     <>
       <p className={classes.quiet}>{words.order(zoneName(reader.zone))}</p>
       <table className={classes.table}>
-        <caption className={classes.caption}>{words.table}</caption>
+        <Caption>{words.table}</Caption>
         <thead>
           <tr>
             <th scope="col">{words.time}</th>

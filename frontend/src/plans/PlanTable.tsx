@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { CSSProperties } from 'react';
 import type { PlanOnSale } from '../api/types';
 import { texts } from '../texts';
+import { Caption } from '../ui/Caption';
 import { planRows, priceText } from './planRows';
 import classes from './Plans.module.css';
 
@@ -11,7 +12,7 @@ export function PlanTable({ plans }: { readonly plans: readonly PlanOnSale[] }) 
   const free = plans.find((plan) => plan.price_cents === 0)?.display_name;
   return (
     <table className={classes.table} style={{ '--plans': plans.length } as CSSProperties}>
-      <caption className={classes.caption}>{texts.plans.caption}</caption>
+      <Caption>{texts.plans.caption}</Caption>
       <thead>
         <tr>
           <th scope="col" className={classes.corner}>

@@ -1,3 +1,5 @@
+import { localTime, offset } from './zone';
+
 /** A day as addresses and date fields name it: "2026-11-23". */
 const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
 const DAY_MS = 86_400_000;
@@ -36,23 +38,4 @@ export function between({ from, until }: DayRange, zone: string) {
     ...(from === undefined ? {} : { from: startOfDay(from, zone) }),
     ...(until === undefined ? {} : { to: startOfDay(nextDay(until), zone) }),
   };
-}
-
-/** How far the clock of a zone is ahead of UTC, in milliseconds. */
-const offset = (at: number, zone: string) => localTime(at, zone) - at;
-
-/** What the clock of a zone shows, read as if it were one of UTC. */
-function localTime(at: number, zone: string): number {
-  const parts = new Intl.DateTimeFormat('en', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  }).formatToParts(at);
-  const part = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((one) => one.type === type)?.value);
-  return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
 }

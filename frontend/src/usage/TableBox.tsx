@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { Caption } from '../ui/Caption';
 import classes from './History.module.css';
 
 interface TableBoxProps {
@@ -13,7 +14,7 @@ export function TableBox({ caption, children }: TableBoxProps) {
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is reached by the keyboard, too
     <div className={classes.box} role="group" aria-label={caption} tabIndex={0}>
       <table className={classes.table}>
-        <caption className={classes.caption}>{caption}</caption>
+        <Caption>{caption}</Caption>
         {children}
       </table>
     </div>

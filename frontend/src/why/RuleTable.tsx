@@ -1,5 +1,6 @@
 import type { Explained } from '../api/types';
 import { texts } from '../texts';
+import { Caption } from '../ui/Caption';
 import { DoneIcon, SkipIcon, StopIcon } from '../ui/icons';
 import type { UnitOf } from '../usage/units';
 import { ruleName, ruleText, type Rule } from './ruleText';
@@ -18,7 +19,7 @@ export function RuleTable({ decision, unitOf, zone }: RuleTableProps) {
   const words = texts.why;
   return (
     <table className={`${classes.table} ${classes.rules}`}>
-      <caption className={classes.caption}>{words.rulesTable}</caption>
+      <Caption>{words.rulesTable}</Caption>
       <thead>
         <tr>
           <th scope="col">{words.rule}</th>

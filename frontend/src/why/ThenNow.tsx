@@ -1,6 +1,7 @@
 import type { Explained } from '../api/types';
 import { texts } from '../texts';
 import { formatClock } from '../texts/format';
+import { Caption } from '../ui/Caption';
 import type { Reader } from '../usage/meterText';
 import type { UnitOf } from '../usage/units';
 import { compared } from './thenNow';
@@ -18,7 +19,7 @@ export function ThenNow({ decision, unitOf, reader }: ThenNowProps) {
   const clock = (iso: string) => formatClock(iso, reader.zone, reader.now);
   return (
     <table className={`${classes.table} ${classes.compared}`}>
-      <caption className={classes.caption}>{words.thenNowTable}</caption>
+      <Caption>{words.thenNowTable}</Caption>
       <thead>
         <tr>
           <th scope="col">{words.value}</th>

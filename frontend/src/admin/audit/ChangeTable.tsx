@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../../api/types';
 import { texts } from '../../texts';
+import { Caption } from '../../ui/Caption';
 import classes from './Audit.module.css';
 import { changesOf } from './changes';
 
@@ -10,7 +11,7 @@ export function ChangeTable({ event }: { readonly event: AuditEvent }) {
   if (changes.length === 0) return <p>{words.noChange}</p>;
   return (
     <table className={classes.changes}>
-      <caption className={classes.caption}>{words.changes(event.action)}</caption>
+      <Caption>{words.changes(event.action)}</Caption>
       <thead>
         <tr>
           <th scope="col">{words.field}</th>
