@@ -12,21 +12,26 @@ from backend.tests.e2e.screens import PASSWORD, confirmed, log_in, looked_at, ov
 pytestmark = pytest.mark.browser
 
 
+def act_as(page: Page, product: Product, client: httpx.Client, operator: str, user_id: str) -> None:
+    """Signs a superadmin in, who begins to act as a user."""
+    confirmed(client, operator)
+    product.feature("user", "set-superadmin", operator)
+    log_in(page, operator)
+    overview(page)
+    page.goto(f"{WEB}/admin/users/{user_id}")
+    page.get_by_role("button", name="Act as this user").click()
+    page.get_by_label("Reason").fill("ticket 7")
+    page.get_by_role("button", name="Begin").click()
+
+
 def test_an_operator_sees_what_a_user_sees_and_leaves_no_trace_but_in_the_log(
     page: Page, product: Product, client: httpx.Client
 ) -> None:
     email, operator = "edith.acted-as@example.com", "root.acts-as@example.com"
-    confirmed(client, operator)
-    product.feature("user", "set-superadmin", operator)
     with signed_in(client, email, PASSWORD) as user:
         assert user.post("/v1/usage/consume", json={"meter": "jobs", "amount": 3}).status_code == 200
         user_id = user.get("/v1/auth/me").json()["id"]
-        log_in(page, operator)
-        overview(page)
-        page.goto(f"{WEB}/admin/users/{user_id}")
-        page.get_by_role("button", name="Act as this user").click()
-        page.get_by_label("Reason").fill("ticket 7")
-        page.get_by_role("button", name="Begin").click()
+        act_as(page, product, client, operator, user_id)
 
         banner = page.get_by_role("region", name="Acting as a user")
         expect(banner.get_by_text(f"You act as {email}.")).to_be_visible()
@@ -58,16 +63,9 @@ def test_what_the_user_ends_is_over_at_once_for_the_operator(
     page: Page, product: Product, client: httpx.Client
 ) -> None:
     email, operator = "lise.acted-as@example.com", "root.acts-until@example.com"
-    confirmed(client, operator)
-    product.feature("user", "set-superadmin", operator)
     with signed_in(client, email, PASSWORD) as user:
         user_id = user.get("/v1/auth/me").json()["id"]
-        log_in(page, operator)
-        overview(page)
-        page.goto(f"{WEB}/admin/users/{user_id}")
-        page.get_by_role("button", name="Act as this user").click()
-        page.get_by_label("Reason").fill("ticket 8")
-        page.get_by_role("button", name="Begin").click()
+        act_as(page, product, client, operator, user_id)
         expect(page.get_by_text(f"You act as {email}.")).to_be_visible()
         (theirs,) = [one for one in user.get("/v1/auth/sessions").json()["items"] if one["is_operator"]]
         assert user.delete(f"{API}/v1/auth/sessions/{theirs['id']}").status_code == 200
