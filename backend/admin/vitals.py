@@ -1,6 +1,7 @@
 """What tells whether everything runs: how long what waits has waited, who is alive, and how far tables are made ahead.
 
 Read in one statement by index, and counted up to a bound: a queue of millions is as quickly looked at as an empty one.
+Its moment is that of the statement, for one that goes on meanwhile is nothing to look for in an index.
 """
 
 from collections.abc import Mapping
@@ -26,23 +27,23 @@ _VITALS = text("""
     WITH ready AS (
         SELECT id, task_name, attempts, coalesce(scheduled_at, '-infinity') AS scheduled_at
         FROM procrastinate_jobs
-        WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= clock_timestamp())
+        WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= statement_timestamp())
         ORDER BY id LIMIT :most
     ), mails AS (
         SELECT id, attempts, (args ->> 'mail_id')::uuid AS mail_id FROM procrastinate_jobs
         WHERE task_name = :deliver AND status IN ('todo', 'doing') ORDER BY id LIMIT :most
     )
-    SELECT clock_timestamp() AS now, current_setting('server_version') AS version,
+    SELECT statement_timestamp() AS now, current_setting('server_version') AS version,
         (SELECT at FROM audit_events WHERE seal IS NULL ORDER BY id LIMIT 1) AS unsealed_since,
         (SELECT count(*) FROM (SELECT FROM audit_events WHERE seal IS NULL LIMIT :most) AS found) AS unsealed,
         (SELECT created_at FROM outbox WHERE dispatched_at IS NULL ORDER BY id LIMIT 1) AS undispatched_since,
         (SELECT count(*) FROM (SELECT FROM outbox WHERE dispatched_at IS NULL LIMIT :most) AS found) AS undispatched,
         (SELECT min(expires_at) FROM usage_holds
-            WHERE state = 'open' AND expires_at <= clock_timestamp()) AS overdue_since,
+            WHERE state = 'open' AND expires_at <= statement_timestamp()) AS overdue_since,
         (SELECT count(*) FROM (SELECT FROM usage_holds
-            WHERE state = 'open' AND expires_at <= clock_timestamp() LIMIT :most) AS found) AS overdue,
+            WHERE state = 'open' AND expires_at <= statement_timestamp() LIMIT :most) AS found) AS overdue,
         (SELECT count(*) FROM procrastinate_workers
-            WHERE last_heartbeat > clock_timestamp() - CAST(:silent AS interval)) AS workers,
+            WHERE last_heartbeat > statement_timestamp() - CAST(:silent AS interval)) AS workers,
         (SELECT max(last_heartbeat) FROM procrastinate_workers) AS heard_at,
         (SELECT count(*) FROM ready) AS ready,
         (SELECT greatest(event.at, ready.scheduled_at) FROM ready JOIN procrastinate_events AS event
@@ -56,9 +57,9 @@ _VITALS = text("""
         (SELECT count(*) FROM mails WHERE attempts > 0) AS mails_tried,
         (SELECT created_at FROM outgoing_mails
             WHERE id = (SELECT mail_id FROM mails ORDER BY id LIMIT 1)) AS mails_since,
-        (SELECT count(*) FROM journal_positions WHERE state = 'live' AND expires_at > clock_timestamp()) AS serving,
+        (SELECT count(*) FROM journal_positions WHERE state = 'live' AND expires_at > statement_timestamp()) AS serving,
         (SELECT count(*) FROM journal_positions
-            WHERE state = 'expired' OR expires_at <= clock_timestamp()) AS left_behind,
+            WHERE state = 'expired' OR expires_at <= statement_timestamp()) AS left_behind,
         (SELECT to_timestamp(max(defer_timestamp)) FROM procrastinate_periodic_defers
             WHERE task_name = :compare) AS compared_at
 """)

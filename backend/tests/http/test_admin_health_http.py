@@ -1,5 +1,6 @@
 """Whether everything runs, over HTTP: what waits and for how long, and that it is by index."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -142,6 +143,9 @@ async def test_it_is_counted_by_index(database: Database) -> None:
     arguments = {"most": 10, "silent": timedelta(seconds=30), "deliver": "mail:deliver", "compare": "usage:compare"}
     async with database.read() as session:
         await session.execute(text("SET LOCAL enable_seqscan = off"))
+        await session.execute(text("SET LOCAL enable_bitmapscan = off"))
         plan = "\n".join(await session.scalars(text(f"EXPLAIN {vitals._VITALS.text}"), arguments))
     for table in ("audit_events", "outbox", "usage_holds", "outgoing_mails", "procrastinate_events"):
         assert f"Seq Scan on {table}" not in plan, plan
+    # Of the holds since when the oldest is over, and how many are: neither looks at one that is still good.
+    assert len(re.findall(r"usage_holds\b.*\n\s+Index Cond: .*expires_at <= ", plan)) == 2, plan
