@@ -43,12 +43,15 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("ticket", sa.Text(), nullable=False),
         sa.CheckConstraint("state IN ('running', 'finished', 'stopped')", name=op.f("ck_bulk_actions_state")),
         sa.CheckConstraint("(state = 'running') = (ended_at IS NULL)", name=op.f("ck_bulk_actions_ended_at")),
         sa.ForeignKeyConstraint(["created_by"], ["users.id"], name=op.f("fk_bulk_actions_created_by_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_actions")),
     )
-    op.create_index("ix_bulk_actions_running", "bulk_actions", ["id"], postgresql_where=sa.text("state = 'running'"))
+    running = sa.text("state = 'running'")
+    op.create_index("ix_bulk_actions_running", "bulk_actions", ["id"], postgresql_where=running)
+    op.create_index("uq_bulk_actions_ticket", "bulk_actions", ["ticket"], unique=True, postgresql_where=running)
     op.create_table(
         "bulk_action_users",
         sa.Column("bulk_action_id", sa.Uuid(), nullable=False),

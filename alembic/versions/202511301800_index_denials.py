@@ -7,7 +7,11 @@ Revision ID: 202511301800
 Revises: 202511301700
 """
 
+import time
+
 import sqlalchemy as sa
+from psycopg.errors import LockNotAvailable
+from sqlalchemy.exc import OperationalError
 
 from alembic import op
 
@@ -32,20 +36,37 @@ _WITHOUT = sa.text("""
 _BROKEN = sa.text("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid")
 
 
+_SOON, _WHENEVER = "SET lock_timeout = '1s'", "SET lock_timeout = 0"
+_MOST_TRIES = 60
+
+
 def upgrade() -> None:
     with op.get_context().autocommit_block():
         connection = op.get_bind()
-        op.execute("SET lock_timeout = 0")  # it waits for older transactions, and holds up nobody meanwhile
         for name, definition in _INDEXES.items():
             # First, so that a part that is made meanwhile brings its own.
-            op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY denials {definition}")
+            _between_others(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY denials {definition}")
             for part in connection.scalars(_WITHOUT, {"index": name}).all():
                 own = f"{part}_{name.removeprefix('ix_denials_')}"
+                op.execute(_WHENEVER)  # these wait for older transactions, and hold up nobody meanwhile
                 if connection.execute(_BROKEN, {"name": own}).first():
                     op.execute(f"DROP INDEX CONCURRENTLY {own}")
                 op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {own} ON {part} {definition}")
-                op.execute(f"ALTER INDEX {name} ATTACH PARTITION {own}")
+                _between_others(f"ALTER INDEX {name} ATTACH PARTITION {own}")
         op.execute("SET lock_timeout = '2s'")
+
+
+def _between_others(statement: str) -> None:
+    """What takes no time, but for a lock that others then wait for: it is tried for a second, and again later."""
+    op.execute(_SOON)
+    for left in reversed(range(_MOST_TRIES)):
+        try:
+            op.execute(statement)
+            return
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable) or not left:
+                raise
+            time.sleep(1)
 
 
 def downgrade() -> None:

@@ -4,7 +4,7 @@ The indexes are made without keeping anybody from making keys meanwhile. One tha
 made anew.
 
 Revision ID: 202511302000
-Revises: 202511301900
+Revises: 202511301930
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "202511302000"
-down_revision = "202511301900"
+down_revision = "202511301930"
 branch_labels = None
 depends_on = None
 

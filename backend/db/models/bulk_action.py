@@ -12,7 +12,8 @@ from backend.db.base import Base
 
 
 class BulkAction(Base):
-    """One act with its `arguments`, done to each of its users in turn. `address` and `request_id` are of who asked.
+    """One act with its `arguments`, done to each of its users in turn. `address` and `request_id` are of who asked,
+    `ticket` is that of its preview: the same is under way once.
 
     One that was stopped says why in `detail`; what was done until then stays done.
     """
@@ -22,6 +23,7 @@ class BulkAction(Base):
         CheckConstraint("state IN ('running', 'finished', 'stopped')", name="state"),
         CheckConstraint("(state = 'running') = (ended_at IS NULL)", name="ended_at"),
         Index("ix_bulk_actions_running", "id", postgresql_where=text("state = 'running'")),
+        Index("uq_bulk_actions_ticket", "ticket", unique=True, postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -34,6 +36,7 @@ class BulkAction(Base):
     ended_at: Mapped[datetime | None]
     address: Mapped[str | None]
     request_id: Mapped[str | None]
+    ticket: Mapped[str]
 
 
 class BulkActionUser(Base):
