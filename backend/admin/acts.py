@@ -80,9 +80,9 @@ class Acts:
         """Keeps a user out at once. Raises UserUnknown, TargetProtected, StateConflict."""
         return await self._set_locked(user_id, locked=True, reason=reason)
 
-    async def unlock(self, user_id: UUID) -> User:
+    async def unlock(self, user_id: UUID, reason: str | None = None) -> User:
         """Lets a user in again. Raises UserUnknown, TargetProtected, StateConflict."""
-        return await self._set_locked(user_id, locked=False, reason=None)
+        return await self._set_locked(user_id, locked=False, reason=reason)
 
     async def delete(self, user_id: UUID, catalogs: Catalogs) -> None:
         """Ends a user and their subscription; their address is free. Raises UserUnknown, TargetProtected."""
@@ -111,19 +111,19 @@ class Acts:
         await tell(self.session, user.email, "Two-factor sign-in is off", sentence)
         self._record("user.reset_2fa", user, before={"mfa_enabled": True}, after={"mfa_enabled": False})
 
-    async def resend_verification(self, user_id: UUID, confirmations: Confirmations) -> None:
+    async def resend_verification(self, user_id: UUID, confirmations: Confirmations, reason: str | None = None) -> None:
         """Mails a new link. Raises UserUnknown, TargetProtected, StateConflict."""
         user = await self._target(user_id)
         if user.status != "unverified":
             raise StateConflict(f"This user is {user.status}: there is no address to confirm.")
         await confirmations.send_again(self.session, user=user, now=self.now)
-        self._record("user.resend_verification", user)
+        self._record("user.resend_verification", user, reason=reason)
 
-    async def revoke_sessions(self, user_id: UUID) -> int:
+    async def revoke_sessions(self, user_id: UUID, reason: str | None = None) -> int:
         """Signs a user out everywhere; returns how many sessions that ended. Raises UserUnknown, TargetProtected."""
         user = await self._target(user_id)
         ended = await end_sessions(self.session, user_id=user.id, now=self.now, reason="an operator ended it")
-        self._record("user.revoke_sessions", user, after={"revoked_count": ended})
+        self._record("user.revoke_sessions", user, reason=reason, after={"revoked_count": ended})
         return ended
 
     async def clear_sign_in_limits(self, user_id: UUID) -> User:
@@ -133,7 +133,9 @@ class Acts:
         self._record("user.clear_rate_limits", user)
         return user
 
-    async def upgrade_plan(self, user_id: UUID, plan: str, days: int, catalogs: Catalogs) -> Assignment:
+    async def upgrade_plan(
+        self, user_id: UUID, plan: str, days: int, catalogs: Catalogs, reason: str | None = None
+    ) -> Assignment:
         """Puts a user's account on a plan, without a charge. Raises UserUnknown, PlanUnknown, InvalidInput."""
         user = await self._target(user_id, oneself=SUPERADMIN in self.operator.roles)
         before = await get_user_plan(self.session, user.id, now=self.now)
@@ -147,7 +149,7 @@ class Acts:
             now=self.now,
         )
         after = {"plan": made.plan_name, "expires_at": made.expires_at.isoformat() if made.expires_at else None}
-        self._record("user.upgrade_plan", user, before={"plan": before.name}, after=after)
+        self._record("user.upgrade_plan", user, reason=reason, before={"plan": before.name}, after=after)
         return made
 
     async def _set_locked(self, user_id: UUID, *, locked: bool, reason: str | None) -> User:

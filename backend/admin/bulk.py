@@ -1,6 +1,7 @@
 """Acts on many users: first who would be affected and who not, then the act, one user a transaction."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import exists, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from backend.admin import pages, users
 from backend.admin.errors import BulkActionUnknown, StateConflict, UsersChanged
@@ -66,16 +68,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Who is matched, who of them would be affected, and how many are left out for what reason."""
+    """Who is matched, who of them would be affected, and how many are left out for what reason.
+
+    `ticket` stands for exactly this act on exactly these users by this operator.
+    """
 
     matched: int
     affected: Sequence[UserId]
     left_out: Mapping[Why, int]
-
-    @property
-    def ticket(self) -> str:
-        """Stands for exactly these users."""
-        return hashlib.sha256(b"".join(sorted(user_id.bytes for user_id in self.affected))).hexdigest()[:32]
+    ticket: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ async def preview(session: ReadSession, operator: Operator, wish: Wish, *, catal
             affected.append(user_id)
         else:
             left_out[why] += 1
-    return Preview(len(named), affected, {why: count for why, count in left_out.items() if count})
+    counted = {why: count for why, count in left_out.items() if count}
+    return Preview(len(named), affected, counted, _ticket(operator, wish, affected))
 
 
 async def start(
@@ -129,7 +131,8 @@ async def start(
     """
     found = await preview(session, operator, wish, catalogs=catalogs)
     if found.ticket != ticket:
-        raise UsersChanged(f"Now {len(found.affected):,} users would be affected: preview it again.")
+        now_affected = f"{len(found.affected):,} users would be affected now"
+        raise UsersChanged(f"This is not what was previewed, or of other users: {now_affected}. Preview it again.")
     if not found.affected:
         raise InvalidInput("Nobody would be affected; choose other users or another act.")
     actor, arguments = operator.actor, {**wish.arguments(), "reason": reason}
@@ -142,9 +145,13 @@ async def start(
         created_at=now,
         address=actor.address,
         request_id=actor.request_id,
+        ticket=ticket,
     )
     session.add(row)
-    await session.flush()
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise StateConflict("The same is under way already; look at how far it is.") from error
     rows = [{"bulk_action_id": row.id, "user_id": user_id} for user_id in found.affected]
     await session.execute(insert(BulkActionUser), rows)
     after = {"action": wish.action, **wish.arguments(), "users": len(found.affected)}
@@ -199,6 +206,11 @@ async def _with_counts(session: ReadSession, rows: Sequence[BulkAction]) -> Sequ
         for row in rows
         for counts in [by_state[row.id]]
     ]
+
+
+def _ticket(operator: Operator, wish: Wish, affected: Sequence[UserId]) -> str:
+    meant = [str(operator.user_id), wish.action, wish.arguments(), sorted(str(user_id) for user_id in affected)]
+    return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _against(operator: Operator, action: Action, user_id: UUID, status: str, *, is_operator: bool) -> Why | None:

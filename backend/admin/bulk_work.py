@@ -85,18 +85,19 @@ class BulkWork:
 
     async def _act(self, acts: Acts, user_id: UUID, action: BulkAction) -> None:
         arguments: dict[str, Any] = action.arguments
+        reason: str = arguments["reason"]
         match action.action:
             case "lock":
-                await acts.lock(user_id, arguments["reason"])
+                await acts.lock(user_id, reason)
             case "unlock":
-                await acts.unlock(user_id)
+                await acts.unlock(user_id, reason)
             case "revoke_sessions":
-                await acts.revoke_sessions(user_id)
+                await acts.revoke_sessions(user_id, reason)
             case "resend_verification":
-                await acts.resend_verification(user_id, self._confirmations)
+                await acts.resend_verification(user_id, self._confirmations, reason)
             case "upgrade_plan":
                 plan, days = arguments["plan_name"], arguments["duration_days"]
-                await acts.upgrade_plan(user_id, plan, days, self._catalogs)
+                await acts.upgrade_plan(user_id, plan, days, self._catalogs, reason)
             case unknown:
                 raise AssertionError(unknown)  # a constraint of the routes
 

@@ -8,9 +8,10 @@ from uuid import UUID
 from backend import mail
 from backend.admin import users
 from backend.admin.errors import StateConflict, TargetProtected
-from backend.admin.operator import Operator
+from backend.admin.operator import Operator, operator_in
+from backend.admin.permissions import Permission
 from backend.auth.service.operators import roles_of
-from backend.auth.service.sessions import Device, Impersonation, Sessions
+from backend.auth.service.sessions import Device, Impersonation, Sessions, end_acting
 from backend.core.settings import Settings
 from backend.db.audit import Target, record
 from backend.db.models import User
@@ -30,17 +31,21 @@ class Impersonating:
     now: datetime
 
     async def begin(self, user_id: UUID, *, access: Access, reason: str, device: Device) -> Impersonation:
-        """A session of this user for the operator, who only looks unless `access` is to write.
+        """A session of this user for the operator, who only looks unless `access` is to write. One at a time: the one
+        before ends.
 
         Raises UserUnknown, StateConflict for who cannot sign in themselves, TargetProtected for operators, NoOperator.
         """
-        if access == "write":
-            self.operator.ensure("users.impersonate_write")
+        permission: Permission = "users.impersonate_write" if access == "write" else "users.impersonate"
+        # Held, and asked once more: a role that is taken away meanwhile must not leave half an hour behind.
+        await users.lock(self.session, self.operator.user_id)
+        await operator_in(self.session, self.operator.actor, permission)
         user = await users.lock(self.session, user_id)
         if await roles_of(self.session, user_id=user.id):
             raise TargetProtected("This user is an operator: nobody acts as an operator.")
         if user.status != "active":
             raise StateConflict(f"This user is {user.status}: nobody could act as them, nor could they.")
+        knows = await end_acting(self.session, operator_id=self.operator.user_id, now=self.now)
         begun = await self.sessions.begin_impersonation(
             self.session,
             user_id=user.id,
@@ -49,7 +54,7 @@ class Impersonating:
             device=device,
             now=self.now,
         )
-        if self.settings.impersonation_tells_user:
+        if self.settings.impersonation_tells_user and user.id not in knows:
             await self._tell(user, access)
         after = {"session_id": str(begun.session_id), "access": access, "expires_at": begun.expires_at.isoformat()}
         target = Target("user", user.id)

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from backend.admin import users
 from backend.admin.accounts import account_named
+from backend.admin.errors import TargetProtected
 from backend.admin.operator import Operator
 from backend.auth.errors import AccountUnknown
 from backend.auth.service.operators import SUPERADMIN
 from backend.catalog.service import Catalogs
 from backend.core.ids import AccountId
 from backend.db.audit import Target, record
-from backend.db.models import Account, User
+from backend.db.models import Account, AccountMember, User
 from backend.db.session import SystemSession
 from backend.subscription import overrides
 from backend.subscription.overrides import Granted
@@ -41,7 +42,10 @@ class Giving:
     async def of_user(self, user_id: UUID) -> Whose:
         """A user's own account. Raises UserUnknown, TargetProtected."""
         user = await users.lock(self.session, user_id)
-        await self.operator.ensure_may_change(self.session, user, oneself=SUPERADMIN in self.operator.roles)
+        is_free = SUPERADMIN in self.operator.roles
+        await self.operator.ensure_may_change(self.session, user, oneself=is_free)
+        if not is_free and await self._is_member(user.personal_account_id):
+            raise TargetProtected("You are a member of this account: nobody gives anything to themselves.")
         return Whose(user.personal_account_id, Target("user", user.id))
 
     async def of_account(self, named: str) -> Whose:
@@ -51,10 +55,20 @@ class Giving:
         user_id = await self.session.scalar(select(User.id).where(*of_it))
         if user_id is not None:
             return await self.of_user(user_id)
+        if SUPERADMIN not in self.operator.roles and await self._is_member(account_id):
+            raise TargetProtected("You are a member of this account: nobody gives anything to themselves.")
         status = await self.session.scalar(select(Account.status).where(Account.id == account_id))
         if status == "deleted":
             raise AccountUnknown("This account is deleted; nothing can be given to it.")
         return Whose(account_id, Target("account", account_id))
+
+    async def _is_member(self, account_id: AccountId) -> bool:
+        member = exists().where(
+            AccountMember.account_id == account_id,
+            AccountMember.user_id == self.operator.user_id,
+            AccountMember.removed_at.is_(None),
+        )
+        return bool(await self.session.scalar(select(member)))
 
     async def grant(
         self,

@@ -1,5 +1,6 @@
 """Who is calling."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +24,18 @@ ROLES: Mapping[str, frozenset[Permission]] = {
 }
 
 
+_OPERATOR = "operator"
+_ACTING = re.compile(rf"{_OPERATOR}:[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
+
+
 def role_named(name: str) -> Role:
     """The role of this name; the tables hold no other."""
     return next(role for role in get_args(Role) if role == name)
+
+
+def told_to_customer(subject: str | None) -> str | None:
+    """Who a customer is told that it was: `operator` of whoever acted as a user, without their id."""
+    return _OPERATOR if subject is not None and _ACTING.fullmatch(subject) else subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,14 @@ class Principal:
     requests_per_minute: int | None = None
     impersonator_id: UserId | None = None
     may_write: bool = True
+
+    @property
+    def recorded_as(self) -> str | None:
+        """The subject of what is recorded: the user's id, or what others call them; of an operator who acts as a user,
+        `operator:` and their own id."""
+        if self.impersonator_id is not None:
+            return f"{_OPERATOR}:{self.impersonator_id}"
+        return str(self.user_id) if self.user_id else self.subject
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller's role in the acting account allows it."""

@@ -20,7 +20,6 @@ SCOPE = "impersonation"
 LEAVE = ("POST", "/v1/auth/logout")
 _LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WRITABLE = "/v1/usage/"
-_MOST_PATH = 300
 
 
 class Impersonations:
@@ -35,12 +34,16 @@ class Impersonations:
         *,
         method: str,
         path: str,
+        route: str,
         spends: bool,
         address: str,
         request_id: str,
         now: datetime,
     ) -> None:
-        """Raises ImpersonationLocked, ImpersonationReadOnly. Nothing is asked of who acts as themselves."""
+        """Raises ImpersonationLocked, ImpersonationReadOnly. Nothing is asked of who acts as themselves.
+
+        `route` is the path as the log has it, whatever was written in the place of its names.
+        """
         if principal.impersonator_id is None or (method in _LOOKS and not spends):
             return
         if (method, path) != LEAVE:
@@ -55,7 +58,7 @@ class Impersonations:
                 "impersonation.request",
                 Target("account", str(principal.account_id)),
                 now=now,
-                after={"method": method, "path": path[:_MOST_PATH]},
+                after={"method": method, "path": route},
             )
 
 

@@ -194,6 +194,7 @@ class EnforcementLayer:
                 admitted.principal,
                 method=scope["method"],
                 path=scope["path"],
+                route=scope["app"].state.paths.of(scope),
                 spends=metering is not None,
                 address=str(address),
                 request_id=answer.request_id,

@@ -17,6 +17,7 @@ from backend.security.signing_keys import SigningKey, SigningKeys
 
 _ALGORITHM = "ES256"
 _TYPE = "at+jwt"  # RFC 9068, section 2.1
+_ACTING_TYPE = "acting+jwt"
 _MAX_LENGTH = 4_096
 _REQUIRED = ["iss", "aud", "sub", "sid", "iat", "exp", "jti"]
 _LEEWAY = timedelta(seconds=5)
@@ -24,12 +25,13 @@ _LEEWAY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a verified access token says."""
+    """What a verified access token says; `is_acting` is of an operator's who acts as its subject."""
 
     subject: UUID
     session_id: UUID
     issued_at: datetime
     expires_at: datetime
+    is_acting: bool = False
 
 
 class JwtService:
@@ -79,11 +81,12 @@ class JwtService:
         return self._chain_keys
 
     def issue_access(
-        self, subject: UUID, session_id: UUID, *, now: datetime, lifetime: timedelta | None = None
+        self, subject: UUID, session_id: UUID, *, now: datetime, acting_for: timedelta | None = None
     ) -> str:
-        """A token for one session, good for `access_ttl` or another `lifetime`.
+        """A token for one session, good for `access_ttl`. `subject`: its user, or the account of a portal session.
 
-        `subject` is its user, or the account of a portal session.
+        With `acting_for` it is an operator's who acts as the user, good for so long. Its type is another one, so that
+        code that does not know of acting refuses it, and never takes it for the user's own.
         """
         claims = {
             "iss": self._issuer,
@@ -91,17 +94,17 @@ class JwtService:
             "sub": str(subject),
             "sid": str(session_id),
             "iat": int(now.timestamp()),
-            "exp": int((now + (lifetime or self.access_ttl)).timestamp()),
+            "exp": int((now + (acting_for or self.access_ttl)).timestamp()),
             "jti": uuid7().hex,
         }
-        headers = {"kid": self._current.kid, "typ": _TYPE}
+        headers = {"kid": self._current.kid, "typ": _TYPE if acting_for is None else _ACTING_TYPE}
         return jwt.encode(claims, self._current.private, algorithm=_ALGORITHM, headers=headers)
 
     def verify_access(self, token: str, *, now: datetime) -> AccessClaims:
         """What the token says, if it is ours and good at `now`. Raises TokenInvalid."""
         if len(token) > _MAX_LENGTH:
             raise TokenInvalid("length")
-        key = self._key_of(token)
+        key, is_acting = self._key_of(token)
         try:
             # Expiry is judged below, by the time that the request was given.
             claims = jwt.decode(
@@ -112,7 +115,7 @@ class JwtService:
                 audience=self._audience,
                 options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
-            found = _claims(claims)
+            found = _claims(claims, is_acting=is_acting)
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError) as error:
             raise TokenInvalid(type(error).__name__) from error
         if not found.issued_at - _LEEWAY <= now < found.expires_at:
@@ -127,22 +130,25 @@ class JwtService:
             self._rotated_at = now
         return now - self._rotated_at <= self._previous_grace
 
-    def _key_of(self, token: str) -> SigningKey:
-        """The key that the header names, among ours: `jku`, `jwk` and `x5u` are not looked at."""
+    def _key_of(self, token: str) -> tuple[SigningKey, bool]:
+        """(the key that the header names, among ours; whether it says that somebody acts as another).
+
+        `jku`, `jwk` and `x5u` are not looked at.
+        """
         try:
             header: Mapping[str, Any] = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise TokenInvalid("header") from error
-        kid = header.get("kid")
-        if header.get("alg") != _ALGORITHM or header.get("typ") != _TYPE or not isinstance(kid, str):
+        kid, kind = header.get("kid"), header.get("typ")
+        if header.get("alg") != _ALGORITHM or kind not in (_TYPE, _ACTING_TYPE) or not isinstance(kid, str):
             raise TokenInvalid("header")
         key = self._keys.get(kid)
         if key is None:
             raise TokenInvalid("kid")
-        return key
+        return key, kind == _ACTING_TYPE
 
 
-def _claims(claims: Mapping[str, Any]) -> AccessClaims:
+def _claims(claims: Mapping[str, Any], *, is_acting: bool) -> AccessClaims:
     if not isinstance(claims["iat"], int) or not isinstance(claims["exp"], int):
         raise TokenInvalid("time")
     return AccessClaims(
@@ -150,6 +156,7 @@ def _claims(claims: Mapping[str, Any]) -> AccessClaims:
         session_id=UUID(str(claims["sid"])),
         issued_at=datetime.fromtimestamp(claims["iat"], UTC),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        is_acting=is_acting,
     )
 
 

@@ -148,10 +148,11 @@ async def edit_user(
 
     The old address is told, and nothing that was sent there works any more.
     """
+    if "email" in body.model_fields_set:
+        operator.ensure("users.address")
     acts = Acts(session, operator, now)
     user = await acts.find(user_id)
     if "email" in body.model_fields_set:
-        operator.ensure("users.address")
         assert body.email is not None  # null is refused
         user = await acts.change_address(user_id, body.email, request.app.state.confirmations)
     if "name" in body.model_fields_set:

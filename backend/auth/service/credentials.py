@@ -32,7 +32,7 @@ _SESSION = text("""
             NOT EXISTS (SELECT FROM user_roles r WHERE r.user_id = s.user_id)
             AND EXISTS (
                 SELECT FROM users o JOIN user_roles r ON r.user_id = o.id
-                WHERE o.id = s.impersonator_id AND o.status = 'active'
+                WHERE o.id = s.impersonator_id AND o.status = 'active' AND (r.role = 'superadmin' OR o.mfa_enabled)
             )
         ))
 """)
@@ -114,7 +114,7 @@ class Credentials:
     ) -> Principal | Refused:
         arguments = {"session_id": claims.session_id, "subject": claims.subject, "now": now}
         row = (await session.execute(_SESSION, arguments)).one_or_none()
-        if row is None:
+        if row is None or claims.is_acting != (row.impersonator_id is not None):
             return _bad()
         if row.user_id is None:
             return await self._of_portal(session, row, claims.session_id, account)

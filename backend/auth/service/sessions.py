@@ -1,6 +1,6 @@
 """Sessions and their chains of refresh tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from backend.auth.errors import RefreshRefused
-from backend.auth.service.versions import note_account_change, note_user_change
+from backend.auth.service.versions import note_account_change, note_changes, note_user_change
 from backend.core.ids import AccountId, UserId, uuid7
 from backend.core.settings import Settings
 from backend.db.models import Account, Session, User
@@ -101,7 +101,7 @@ class Sessions:
         row.user_id, row.impersonator_id, row.may_write = user_id, operator_id, may_write
         row.expires_at = now + IMPERSONATION_LIFETIME
         await self._begin(session, row, now)
-        access = self._jwt.issue_access(user_id, row.id, now=now, lifetime=IMPERSONATION_LIFETIME)
+        access = self._jwt.issue_access(user_id, row.id, now=now, acting_for=IMPERSONATION_LIFETIME)
         return Impersonation(row.id, access, row.expires_at)
 
     async def _begin(self, session: SystemSession, row: Session, now: datetime) -> TokenPair:
@@ -203,6 +203,14 @@ async def end_sessions(
     return await _revoke(session, wanted, now, reason)
 
 
+async def end_acting(session: SystemSession, *, operator_id: UserId, now: datetime) -> Collection[UserId]:
+    """Revokes the sessions in which an operator acts as somebody; returns as whom."""
+    mine = (Session.impersonator_id == operator_id, Session.revoked_at.is_(None), Session.expires_at > now)
+    found = (await session.scalars(select(Session.user_id).where(*mine))).all()
+    await _revoke(session, [Session.impersonator_id == operator_id], now, "the operator acts as somebody else")
+    return [user_id for user_id in found if user_id is not None]
+
+
 async def end_impersonations(session: SystemSession, *, user_id: UserId, now: datetime) -> None:
     """Revokes the sessions in which an operator acts as this user, or they act as others."""
     by_or_of = or_(
@@ -228,17 +236,26 @@ async def _is_active(session: SystemSession, row: Session) -> bool:
 
 
 async def _revoke(session: SystemSession, wanted: Sequence[ColumnElement[bool]], now: datetime, reason: str) -> int:
-    ended = await session.scalars(
+    """Accounts are held before sessions are, by everybody: else two who end each other's would wait in a circle."""
+    live = (Session.revoked_at.is_(None), Session.expires_at > now, *wanted)
+    known = await session.execute(select(Session.user_id, Session.portal_account_id).where(*live).distinct())
+    noted = {(row.user_id, row.portal_account_id) for row in known}
+    await _note_owners(session, noted)
+    ended = await session.execute(
         update(Session)
-        .where(Session.revoked_at.is_(None), Session.expires_at > now, *wanted)
+        .where(*live)
         .values(revoked_at=now, revoked_reason=reason)
-        .returning(Session)
+        .returning(Session.user_id, Session.portal_account_id)
     )
-    rows = ended.all()
-    owners = {(row.user_id, row.portal_account_id): row for row in rows}
-    for row in owners.values():
-        await _note_change(session, row)
-    return len(rows)
+    owners = [(row.user_id, row.portal_account_id) for row in ended]
+    await _note_owners(session, set(owners) - noted)  # of sessions that have begun in between
+    return len(owners)
+
+
+async def _note_owners(session: SystemSession, owners: Collection[tuple[UserId | None, AccountId | None]]) -> None:
+    users = [user_id for user_id, _ in owners if user_id is not None]
+    accounts = [account_id for _, account_id in owners if account_id is not None]
+    await note_changes(session, user_ids=users, account_ids=accounts)
 
 
 async def _note_change(session: SystemSession, row: Session) -> None:

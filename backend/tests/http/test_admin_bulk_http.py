@@ -11,7 +11,7 @@ from backend.admin.bulk_work import BulkWork
 from backend.catalog.service import Catalogs
 from backend.db.session import Database
 from backend.tests.factories.users import PASSWORD
-from backend.tests.http.calls import Headers, mails
+from backend.tests.http.calls import Headers, mails, problem
 from backend.tests.http.test_admin_http import NOBODY, Somebody, acts, last_act, somebody
 from backend.tests.moments import NOW
 
@@ -233,3 +233,52 @@ async def test_too_many_at_once_are_refused(
     answer = await client.post(f"{BULK}/preview", json={"action": "lock", "filter": {}}, headers=root.headers)
     assert answer.status_code == 422
     assert "narrow" in answer.json()["detail"]
+
+
+async def test_a_ticket_is_for_one_act_by_one_operator_and_the_same_is_under_way_once(
+    client: httpx.AsyncClient, database: Database, work: BulkWork
+) -> None:
+    root = await somebody(client, database, "root", "superadmin")
+    admin = await somebody(client, database, "admin", "admin")
+    users = await people(client, database, 2)
+    ids = [user.id for user in users]
+    plan = {"action": "upgrade_plan", "ids": ids, "plan_name": "pro", "duration_days": 30}
+    ticket = (await preview(client, root.headers, **plan))["ticket"]
+    before = await acts(database)
+    others: tuple[tuple[Headers, dict[str, Any]], ...] = (
+        (root.headers, {**plan, "plan_name": "enterprise"}),
+        (root.headers, {**plan, "duration_days": 3_660}),
+        (root.headers, {"action": "revoke_sessions", "ids": ids}),
+        (root.headers, {**plan, "ids": ids[:1]}),
+        (admin.headers, plan),
+    )
+    for who, wish in others:
+        problem(await start(client, who, ticket, **wish), 409, "users_changed")
+    assert await acts(database) == before
+    made = await start(client, root.headers, ticket, **plan)
+    assert made.status_code == 202
+    problem(await start(client, root.headers, ticket, **plan), 409, "state_conflict")
+    assert (await finished(client, root.headers, work, made))["done"] == 2
+
+
+@pytest.mark.parametrize(
+    ("wish", "action"),
+    [
+        ({"action": "revoke_sessions"}, "user.revoke_sessions"),
+        ({"action": "upgrade_plan", "plan_name": "pro"}, "user.upgrade_plan"),
+        ({"action": "lock"}, "user.lock"),
+        ({"action": "unlock"}, "user.unlock"),
+    ],
+)
+async def test_each_line_says_why(
+    client: httpx.AsyncClient, database: Database, work: BulkWork, wish: dict[str, Any], action: str
+) -> None:
+    root = await somebody(client, database, "root", "superadmin")
+    (user,) = await people(client, database, 1)
+    if wish["action"] == "unlock":
+        await client.post(f"/v1/admin/users/{user.id}/lock", json={"reason": "before"}, headers=root.headers)
+    wish = {**wish, "ids": [user.id]}
+    shown = await preview(client, root.headers, **wish)
+    await finished(client, root.headers, work, await start(client, root.headers, shown["ticket"], **wish))
+    act = await last_act(database)
+    assert (act["action"], act["reason"], act["target_id"]) == (action, "an incident", user.id)

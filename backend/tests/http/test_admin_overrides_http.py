@@ -5,7 +5,7 @@ import pytest
 
 from backend.admin.permissions import PERMISSIONS, allowed
 from backend.db.session import Database
-from backend.tests.http.calls import consume, problem
+from backend.tests.http.calls import consume, problem, service_key
 from backend.tests.http.test_admin_http import acts, last_act, somebody
 
 NOBODYS = "01920000-0000-7000-8000-000000000001"
@@ -97,3 +97,22 @@ async def test_what_cannot_be_given(
     path = f"/v1/admin/users/{operator.id}/overrides"
     problem(await client.post(path, json={**MORE, **changes}, headers=operator.headers), 422, code)
     assert (await client.get(path, headers=operator.headers)).json()["total"] == 0
+
+
+async def test_nobody_gives_anything_to_an_account_of_which_they_are_a_member(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    host = await service_key(database, "accounts:create")
+    account = (await client.put("/v1/accounts/org-1", json={}, headers=host)).json()["id"]
+    support, root = (
+        await somebody(client, database, "support", "support"),
+        await somebody(client, database, "root", "superadmin"),
+    )
+    member = f"/v1/accounts/org-1/members/{support.id}"
+    assert (await client.put(member, json={"role": "developer"}, headers=host)).status_code == 200
+    url = f"/v1/admin/accounts/{account}/overrides"
+    body = {"meter": "jobs", "kind": "set", "amount": None, "reason": "x"}
+    problem(await client.post(url, json=body, headers=support.headers), 403, "target_protected")
+    assert (await client.post(url, json=body, headers=root.headers)).status_code == 201
+    assert (await client.delete(member, headers=host)).status_code == 200
+    assert (await client.post(url, json=body, headers=support.headers)).status_code == 201

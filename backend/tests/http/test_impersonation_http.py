@@ -1,19 +1,36 @@
 """Operators act as a user: they see what the user sees, write little or nothing, and everything bears both names."""
 
+import asyncio
 from datetime import timedelta
-from typing import Any
+from ipaddress import IPv4Address
+from typing import Any, get_args
+from uuid import UUID
 
 import httpx
+import jwt
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
+from backend.admin.errors import NoOperator
+from backend.admin.impersonation import Access, Impersonating
+from backend.admin.operator import Operator
 from backend.admin.permissions import PERMISSIONS, allowed
+from backend.auth.service.sessions import Device, end_sessions
+from backend.core.ids import UserId
+from backend.db.audit import Actor
 from backend.db.session import Database
 from backend.tests.fakes.clock import ManualClock
 from backend.tests.http.calls import Headers, bearer, client_of, mails, problem
 from backend.tests.http.conftest import RunningApp
 from backend.tests.http.test_admin_http import Somebody, acts, last_act, somebody
+from backend.tests.moments import NOW
 
+_ACTING = text("""
+    INSERT INTO sessions (id, user_id, impersonator_id, refresh_hash, rotated_at, created_at, last_seen_at, expires_at)
+    VALUES (gen_random_uuid(), :user_id, :operator_id, '\\x00', :now, :now, :now,
+        CAST(:now AS timestamptz) + interval '1 hour')
+""")
 _REQUESTS = text("SELECT * FROM audit_events WHERE action = 'impersonation.request' ORDER BY id")
 
 
@@ -96,26 +113,30 @@ async def test_sign_in_keys_and_the_back_office_are_closed(
     assert (await client.get("/v1/auth/me", headers=user.headers)).json()["name"] is None
 
 
-async def test_every_route_that_writes_is_closed_or_written_down(
-    client: httpx.AsyncClient, database: Database, running: RunningApp
+IDS = ("user_id", "key_id", "session_id", "reservation_id", "override_id", "note_id", "bulk_action_id")
+
+
+@pytest.mark.parametrize("access", ["read", "write"])
+async def test_every_route_that_writes_is_closed_but_those_that_use_the_account(
+    client: httpx.AsyncClient, database: Database, running: RunningApp, access: str
 ) -> None:
     """A new route is closed until somebody lists it, whatever its body."""
-    support, user = await somebody(client, database, "support", "support"), await somebody(client, database, "user")
-    headers = await act_as(client, support, user)
+    admin, user = await somebody(client, database, "admin", "admin"), await somebody(client, database, "user")
+    headers = await act_as(client, admin, user, access)
+    opened = set()
     async with running() as app, client_of(app) as other:
-        document = app.openapi()["paths"]
-        names = {"user_id", "key_id", "session_id", "reservation_id", "override_id", "note_id", "bulk_action_id"}
-        for path, known in document.items():
+        for path, known in app.openapi()["paths"].items():
             if not path.startswith("/v1/") or path == "/v1/auth/logout":
                 continue
             url = path
-            for name in names:
+            for name in IDS:
                 url = url.replace(f"{{{name}}}", "01920000-0000-7000-8000-000000000001")
-            for method in known:
-                if method in {"post", "put", "patch", "delete"}:
-                    answer = await other.request(method, url, json={}, headers=headers)
-                    assert answer.status_code == 403, (method, path, answer.text)
-                    assert answer.json()["code"].startswith("impersonation_"), (method, path)
+            for method in known.keys() & {"post", "put", "patch", "delete"}:
+                answer = await other.request(method, url, json={}, headers=headers)
+                if answer.status_code != 403 or not answer.json()["code"].startswith("impersonation_"):
+                    opened.add(path)
+    assert all(path.startswith("/v1/usage/") for path in opened), opened
+    assert bool(opened) == (access == "write")
 
 
 async def test_with_access_to_write_a_spend_is_written_down_first(
@@ -235,3 +256,85 @@ async def test_looking_around_costs_the_user_nothing(client: httpx.AsyncClient, 
     problem(refused[0], 429, "rate_limited")  # their session has a limit of its own, which refills meanwhile
     after = (await client.get("/v1/subscription/rate-limits", headers=user.headers)).json()
     assert before["scopes"]["api"]["remaining"] - after["scopes"]["api"]["remaining"] <= 1
+
+
+async def test_odd_paths_are_written_down_by_their_route(client: httpx.AsyncClient, database: Database) -> None:
+    admin, user = await somebody(client, database, "admin", "admin"), await somebody(client, database, "user")
+    headers = await act_as(client, admin, user, "write")
+    for path in ("/v1/usage/%00", "/v1/usage/" + "x" * 3_000, "/v1/usage/%ED%A0%80"):
+        assert (await client.post(path, json={}, headers=headers)).status_code in {404, 405}, path
+    async with database.read() as session:
+        written = (await session.execute(_REQUESTS)).all()
+    assert {row.after["path"] for row in written} == {"other"}
+
+
+async def test_who_turns_the_second_factor_off_acts_no_more(client: httpx.AsyncClient, database: Database) -> None:
+    support, user = await somebody(client, database, "support", "support"), await somebody(client, database, "user")
+    headers = await act_as(client, support, user)
+    async with database.system() as session:
+        await session.execute(text("UPDATE users SET mfa_enabled = false WHERE id = :id"), {"id": support.id})
+    problem(await client.get("/v1/auth/me", headers=headers), 401, "unauthenticated")
+
+
+async def test_a_role_that_is_taken_away_meanwhile_begins_nothing(
+    app: FastAPI, client: httpx.AsyncClient, database: Database
+) -> None:
+    admin, user = await somebody(client, database, "admin", "admin"), await somebody(client, database, "user")
+    actor = Actor("user", UserId(UUID(admin.id)))
+    admitted = Operator(UserId(UUID(admin.id)), frozenset({"admin"}), actor)
+    async with database.system() as session:
+        await session.execute(text("UPDATE user_roles SET role = 'read_only' WHERE user_id = :id"), {"id": admin.id})
+
+    async def begin(access: Access) -> None:
+        async with database.system() as session:
+            begins = Impersonating(session, admitted, app.state.sessions, app.state.settings, NOW)
+            device = Device(None, IPv4Address("192.0.2.1"))
+            await begins.begin(UUID(user.id), access=access, reason="x", device=device)
+
+    for access in get_args(Access):
+        with pytest.raises(NoOperator):
+            await begin(access)
+
+
+async def test_one_at_a_time_and_one_mail_for_it(client: httpx.AsyncClient, database: Database) -> None:
+    support = await somebody(client, database, "support", "support")
+    one, two = await somebody(client, database, "one"), await somebody(client, database, "two")
+    before = len(await mails(client, one.email))
+    first = await act_as(client, support, one)
+    again = await act_as(client, support, one)
+    assert len(await mails(client, one.email)) == before + 1
+    problem(await client.get("/v1/auth/me", headers=first), 401, "unauthenticated")
+    assert (await client.get("/v1/auth/me", headers=again)).status_code == 200
+    await act_as(client, support, two)
+    problem(await client.get("/v1/auth/me", headers=again), 401, "unauthenticated")
+
+
+async def test_a_token_of_acting_is_of_another_kind_than_a_users_own(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    support, user = await somebody(client, database, "support", "support"), await somebody(client, database, "user")
+    headers = await act_as(client, support, user)
+    kind = jwt.get_unverified_header(headers["Authorization"].removeprefix("Bearer "))["typ"]
+    own = jwt.get_unverified_header(user.headers["Authorization"].removeprefix("Bearer "))["typ"]
+    assert (kind, own) == ("acting+jwt", "at+jwt")
+    async with database.system() as session:  # as a schema that knows nothing of acting would have it
+        await session.execute(text("UPDATE sessions SET impersonator_id = NULL, may_write = true"))
+    problem(await client.get("/v1/auth/me", headers=headers), 401, "unauthenticated")
+    assert (await client.get("/v1/auth/me", headers=user.headers)).status_code == 200
+
+
+async def test_two_who_act_as_the_same_users_are_ended_at_once(client: httpx.AsyncClient, database: Database) -> None:
+    operators = [await somebody(client, database, f"op{number}", "support") for number in range(2)]
+    users = [await somebody(client, database, f"user{number}") for number in range(6)]
+
+    async def end(operator: Somebody) -> int:
+        async with database.system() as session:
+            return await end_sessions(session, user_id=UserId(UUID(operator.id)), now=NOW, reason="x")
+
+    for turn in range(10):
+        async with database.system() as session:
+            for operator, order in zip(operators, (users, users[::-1]), strict=True):
+                for user in order:
+                    await session.execute(_ACTING, {"user_id": user.id, "operator_id": operator.id, "now": NOW})
+        ended = await asyncio.gather(*(end(operator) for operator in operators))
+        assert [count >= len(users) for count in ended] == [True, True], turn
