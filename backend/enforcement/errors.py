@@ -117,7 +117,7 @@ class ConcurrencyLimited(PlatformError):
 
 
 class TooManyStreams(ConcurrencyLimited):
-    """As many live views of one account are open as there may be."""
+    """As many live views of one account are open as there may be, or of one operator who acts as users."""
 
     title = "Too many live views are open"
 

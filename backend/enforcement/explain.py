@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Text, cast, or_, select
 
 from backend.auth.errors import AccountUnknown
+from backend.auth.principal import told_to_customer
 from backend.core.ids import AccountId
 from backend.db.models.account_member import AccountMember
 from backend.db.models.api_key import ApiKey
@@ -30,8 +31,8 @@ _MOST_TOLD = 20
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A refusal, then and now. To its account `subject` is None of who is no member of it, and `key` None of a key
-    that is not its own."""
+    """A refusal, then and now. To its account `subject` is None of who is no member of it, `operator` of whoever acted
+    as one of them, and `key` None of a key that is not its own."""
 
     denial: Denial
     rules: Sequence[Mapping[str, Any]]
@@ -131,9 +132,10 @@ async def _key(session: ReadSession, denial: Denial, *only: ColumnElement[bool],
 
 
 async def _subject(session: ReadSession, denial: Denial) -> str | None:
-    """Who asked, if they are or were a member: an operator who acted for the account is not named."""
-    if denial.subject is None:
-        return None
+    """Who asked, if they are or were a member, or `operator`: one who acted for the account is not named."""
+    told = told_to_customer(denial.subject)
+    if told is None or told != denial.subject:
+        return told
     is_them = or_(
         cast(AccountMember.user_id, Text) == denial.subject,
         AccountMember.foreign_subject == denial.subject,

@@ -294,7 +294,7 @@ def caller_of(principal: Principal, entitlements: Entitlements, now: datetime) -
     """A caller who spends for the account that they act for."""
     return Caller(
         account_id=entitlements.account.id,
-        by=Source(key_id=principal.key_id, subject=str(principal.user_id) if principal.user_id else principal.subject),
+        by=Source(key_id=principal.key_id, subject=principal.recorded_as),
         user_id=principal.user_id,
         now=now,
         entitlements=entitlements,

@@ -119,7 +119,7 @@ class Ingest:
         taken: dict[int, Taken] = {}
         names = {fact.account for fact in facts}
         accounts = await acting_accounts(self._database, principal, named=names, scope=USAGE_WRITE, now=now)
-        by = Source(key_id=principal.key_id, subject=_subject(principal))
+        by = Source(key_id=principal.key_id, subject=principal.recorded_as)
         for attempt in range(_MOST_ROUNDS):
             terms = await self._terms({name: accounts[name] for name in names}, now, is_fresh=attempt > 0)
             pending, places = [], Places()
@@ -278,7 +278,3 @@ def _is_in_force(entitlements: Entitlements, now: datetime) -> bool:
     """Whether the period is still the same. The rest is checked by the version."""
     period, its_now = entitlements.period, now + entitlements.account.clock_offset
     return period.start <= its_now and (period.end is None or its_now < period.end)
-
-
-def _subject(principal: Principal) -> str | None:
-    return str(principal.user_id) if principal.user_id else principal.subject

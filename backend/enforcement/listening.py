@@ -46,7 +46,9 @@ class Listening:
         self._account = account
         own = {principal.account_id} if principal.account_id is not None else set()
         key_id = principal.key_id if principal.kind == "service_key" else None
-        self.stream = AccountStream(account_id, {account_id, *own}, key_id)
+        self.stream = AccountStream(
+            account_id, {account_id, *own}, key_id=key_id, operator_id=principal.impersonator_id
+        )
 
     async def begin(self, last_event_id: str | None) -> bytes:
         """What is sent first. From here on the stream is told what is new. Raises TooManyStreams, Unavailable."""

@@ -22,7 +22,8 @@ from backend.subscription.entitlements import Entitlements, resolve
 from backend.usage.live import Look, Recent, look
 from backend.usage.model import Window
 
-MOST_OF_ACCOUNT, MOST_OF_PROCESS = 5, 200
+# Of an account all together; of an operator who acts as users, wherever that is.
+MOST_OF_ACCOUNT, MOST_OF_OPERATOR, MOST_OF_PROCESS = 5, 5, 200
 # So many new rows of an account in one look; one with more has a gap.
 _MOST_ROWS = 1_000
 # Limits change with the account's version, or when it was known that they would. The catalog changes by itself.
@@ -65,14 +66,8 @@ class Live:
             raise Unavailable(
                 "As many live views are open here as there may be. Try again.", headers={"Retry-After": "5"}
             )
+        self._ensure_room(stream)
         watched = self._accounts.setdefault(stream.account_id, Watched(stream.account_id))
-        if len(watched.streams) >= MOST_OF_ACCOUNT:
-            raise TooManyStreams(
-                f"{MOST_OF_ACCOUNT} live views of this account are open, as many as there may be. Close one.",
-                headers={"Retry-After": "5"},
-                limit=MOST_OF_ACCOUNT,
-                retryable=True,
-            )
         watched.streams.add(stream)
         try:
             if watched.told is None:
@@ -82,6 +77,21 @@ class Live:
             raise
         if watched.frame:
             stream.put_meters(watched.frame)
+
+    def _ensure_room(self, stream: AccountStream) -> None:
+        """An operator who acts as a user takes no place of the account's. Raises TooManyStreams."""
+        alike = [other for other in self.streams if other.operator_id == stream.operator_id]
+        most, whose = MOST_OF_OPERATOR, "are open to you as a user"
+        if stream.operator_id is None:
+            alike = [other for other in alike if other.account_id == stream.account_id]
+            most, whose = MOST_OF_ACCOUNT, "of this account are open"
+        if len(alike) >= most:
+            raise TooManyStreams(
+                f"{most} live views {whose}, as many as there may be. Close one.",
+                headers={"Retry-After": "5"},
+                limit=most,
+                retryable=True,
+            )
 
     def leave(self, stream: AccountStream) -> None:
         """Nothing more is told to it."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from typing import Any
 from uuid import UUID
 
-from backend.core.ids import AccountId
+from backend.core.ids import AccountId, UserId
 from backend.usage.live import Recent, to_json
 
 # What may wait for one who does not read; then the oldest is dropped, and they are told.
@@ -108,12 +108,21 @@ class Stream:
 
 
 class AccountStream(Stream):
-    """To one who looks on at an account, by a key of a host application where `key_id` names one."""
+    """To one who looks on at an account, by a key of a host application where `key_id` names one, or as one of its
+    users where `operator_id` names an operator."""
 
-    def __init__(self, account_id: AccountId, accounts: Collection[AccountId], key_id: UUID | None) -> None:
+    def __init__(
+        self,
+        account_id: AccountId,
+        accounts: Collection[AccountId],
+        *,
+        key_id: UUID | None,
+        operator_id: UserId | None,
+    ) -> None:
         super().__init__(accounts)
         self.account_id = account_id
         self.key_id = key_id
+        self.operator_id = operator_id
 
 
 def frames_of(recent: Recent) -> Iterator[Frame]:

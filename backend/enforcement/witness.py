@@ -15,6 +15,7 @@ from backend.enforcement.admission import TooMany
 from backend.enforcement.denials import Denials
 from backend.enforcement.engine import Outcome
 from backend.enforcement.errors import AccountSuspended, FeatureNotInPlan
+from backend.enforcement.impersonation import SCOPE as OPERATORS_OWN
 from backend.enforcement.key_limit import KEY_SCOPE, PER_SECONDS
 from backend.ratelimit.model import RateVerdict
 from backend.subscription.entitlements import Entitlements
@@ -70,8 +71,8 @@ class Witness:
         self._name(error, entitlements, Numbers(), {"feature": {"feature": feature}})
 
     def too_often(self, error: TooMany) -> None:
-        """By the rate limit of an account; the anonymous have none."""
-        if error.entitlements is None:
+        """By the rate limit of an account; the anonymous have none, and an operator's own is no customer's refusal."""
+        if error.entitlements is None or (error.rated is not None and error.rated.scope == OPERATORS_OWN):
             return
         if error.rated is None:
             said = {"rate": _NOTHING}
@@ -108,7 +109,7 @@ class Witness:
         principal: Principal | None = None,
     ) -> UUID:
         who = principal or self._scope["state"]["principal"]
-        subject = str(who.user_id) if who.user_id else who.subject
+        subject = who.recorded_as
         method, path = self._scope["method"], self._scope["app"].state.paths.of(self._scope)
         kind = (entitlements.account.id, code, numbers.meter or numbers.scope, who.key_id, subject, method, path)
 

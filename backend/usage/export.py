@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from backend.auth.principal import told_to_customer
 from backend.core import spreadsheet
 from backend.core.ids import AccountId
 from backend.db.session import Database
@@ -112,7 +113,7 @@ def _plain(row: Any) -> dict[str, Any]:
         "occurred_at": row.occurred_at.isoformat(),
         "recorded_at": row.recorded_at.isoformat(),
         "key_id": str(row.key_id) if row.key_id else None,
-        "subject": row.subject,
+        "subject": told_to_customer(row.subject),
         "corrects": str(row.corrects) if row.corrects else None,
         "properties": row.properties,
     }

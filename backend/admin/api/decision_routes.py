@@ -52,7 +52,8 @@ class UsedKeyAnswer(_Answer):
 
 
 class RefusalAnswer(DenialAnswer):
-    """One refusal with who was refused. `subject` is the id of the user, or what an issuer or host calls them."""
+    """One refusal with who was refused. `subject` is the id of the user, or what an issuer or host calls them, or
+    `operator:` and the id of an operator who acted as the user."""
 
     account: NamedAccountAnswer
     key: UsedKeyAnswer | None

@@ -103,7 +103,10 @@ class NowAnswer(_Answer):
 
 
 class DecisionAnswer(DenialAnswer):
-    """A refusal whole: each rule in its order, `passed`, `failed` or `not_reached`, with its numbers; and now."""
+    """A refusal whole: each rule in its order, `passed`, `failed` or `not_reached`, with its numbers; and now.
+
+    `subject` is the member who asked, or `operator` of support who acted as one; null is somebody else.
+    """
 
     decision_ids: list[UUID]
     rules: list[dict[str, Any]]

@@ -48,11 +48,7 @@ class Callers:
         own: Entitlements | None = self._request.state.entitlements
         return Caller(
             account_id=account_id,
-            by=Source(
-                key_id=principal.key_id,
-                subject=str(principal.user_id) if principal.user_id else principal.subject,
-                properties=properties,
-            ),
+            by=Source(key_id=principal.key_id, subject=principal.recorded_as, properties=properties),
             user_id=principal.user_id,
             now=self._now,
             entitlements=own if own is not None and own.account.id == account_id else None,

@@ -34,6 +34,7 @@ export const adminDecisionTexts = {
     keyStates: { active: 'in force', expired: 'expired by now', revoked: 'revoked by now' },
     subject: 'Who asked',
     themselves: 'The user, with this key or signed in',
+    operator: 'An operator who acted as the user',
     missingAmount: (amount: string) => `Give it ${amount} more: that is what this request lacks.`,
     grant: 'Give what is missing',
     more: (meter: string) => `${meter} more than the plan gives`,

@@ -3,6 +3,7 @@ import type { RefusalWhole } from '../../api/types';
 import { texts } from '../../texts';
 import { formatCount } from '../../texts/format';
 import { AccountLink } from './AccountLink';
+import classes from './Decisions.module.css';
 
 /** Who was refused, as operators may see it: pairs for the list of facts. */
 export function DecisionFacts({ decision }: { readonly decision: RefusalWhole }) {
@@ -30,12 +31,31 @@ export function DecisionFacts({ decision }: { readonly decision: RefusalWhole })
         <>
           <dt>{words.subject}</dt>
           <dd>
-            {subject === account.user_id ? words.themselves : <code>{subject}</code>}
+            <Subject subject={subject} userId={account.user_id} />
           </dd>
         </>
       )}
       <dt>{texts.why.plan}</dt>
       <dd>{texts.why.planValue(decision.plan, formatCount(decision.plan_version))}</dd>
+    </>
+  );
+}
+
+const OPERATOR = 'operator:';
+
+function Subject({ subject, userId }: { readonly subject: string; readonly userId: string | null }) {
+  const words = texts.adminDecisions;
+  if (subject === userId) return words.themselves;
+  if (!subject.startsWith(OPERATOR)) return <code>{subject}</code>;
+  const operator = subject.slice(OPERATOR.length);
+  return (
+    <>
+      <Link to="/admin/users/$userId" params={{ userId: operator }}>
+        {words.operator}
+      </Link>
+      <span className={classes.details}>
+        <code>{operator}</code>
+      </span>
     </>
   );
 }

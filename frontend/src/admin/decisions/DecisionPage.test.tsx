@@ -39,6 +39,15 @@ describe('a refusal, to an operator', () => {
     ]);
   });
 
+  it('says where an operator has asked as the user', async () => {
+    const operator = '01920000-0000-7000-8000-0000000000aa';
+    network({ ...basis, [ONE]: [200, refusalWhole({ subject: `operator:${operator}` })] });
+    open(PATH, 'signed-in');
+    const who = await screen.findByRole('link', { name: 'An operator who acted as the user' });
+    expect(who.getAttribute('href')).toBe(`/admin/users/${operator}`);
+    expect(screen.getByText(operator)).toBeTruthy();
+  });
+
   it('is answered anew when what is missing was given, until the window ends', async () => {
     let isGiven = false;
     const allowed = nowIs({ allowed: true, rule: null, grant: null, limit: 553, fixes: [] });
