@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from backend.core.errors import InvalidInput
 from backend.core.ids import uuid7
 from backend.enforcement.decide import find_meter
-from backend.subscription.change import plan_on_sale
+from backend.subscription.change import as_assigned
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.overrides import ensure_amount
 from backend.subscription.stacking import Kind, Override
@@ -25,7 +25,8 @@ class SupposedLimit:
 
 @dataclass(frozen=True, slots=True)
 class Supposed:
-    """An account that has just been put on a plan on sale, or was given a limit, or both; None stays as it is."""
+    """An account that has just been put on a plan on sale for 30 days, or was given a limit, or both; None stays as it
+    is."""
 
     plan: str | None = None
     limit: SupposedLimit | None = None
@@ -41,7 +42,7 @@ class Supposed:
     def change(self, entitlements: Entitlements) -> Entitlements:
         """What it would be allowed. Raises PlanUnknown, MeterUnknown, InvalidInput."""
         if self.plan is not None:
-            entitlements = entitlements.on_plan(plan_on_sale(entitlements.catalog, self.plan))
+            entitlements = as_assigned(entitlements, self.plan)
         if self.limit is None:
             return entitlements
         limit, now = self.limit, entitlements.now

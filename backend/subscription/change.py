@@ -11,7 +11,7 @@ from backend.core.errors import InvalidInput
 from backend.core.ids import AccountId, UserId, uuid7
 from backend.db import outbox
 from backend.db.session import WriteSession
-from backend.subscription.entitlements import MONTH, Entitlements, days_from, resolve
+from backend.subscription.entitlements import MONTH, Entitlements, days_from, period_of, resolve
 from backend.subscription.errors import PlanUnknown
 from backend.subscription.lifecycle import Status, SubscriptionFacts
 from backend.subscription.periods import boundary, period_containing
@@ -26,7 +26,7 @@ from backend.subscription.repository import (
 )
 from backend.subscription.settle import settle_due
 
-MAX_DAYS = 3_660
+USUAL_DAYS, MAX_DAYS = 30, 3_660
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,14 @@ async def assign_plan(
     if present is None:
         raise AccountUnknown("No account has this id.")
     terms = plan_on_sale(present.catalog, plan_name)
-    expires_at = days_from(present.now, duration_days)
     await _settle_what_is_due(session, account_id=account_id, present=present, now=now)
-    if present.subscription and present.facts and present.subscription.plan_id == terms.plan_id:
-        assignment = await _prolong(session, present.subscription, present.facts, terms, expires_at)
+    wanted = _assigned(present, user_id, terms, days_from(present.now, duration_days))
+    if wanted is not None and present.subscription is not None and wanted.id == present.subscription.id:
+        await _prolong(session, present.subscription, wanted.facts)
     else:
         await _end(session, present)
-        if terms.plan_id == present.catalog.default.plan_id:
-            assignment = Assignment(terms.name, Status.ACTIVE.value, None, None)
-        else:
-            assignment = await _begin(session, present, user_id, terms, expires_at)
+        if wanted is not None:
+            await insert_subscription(session, subscription=wanted)
     await raise_version(session, account_id=account_id)
     outbox.publish(
         session,
@@ -79,7 +77,21 @@ async def assign_plan(
         account_id=account_id,
         payload={"kind": "assigned", "plan": terms.name, "at": present.now.isoformat()},
     )
-    return assignment
+    if wanted is None:
+        return Assignment(terms.name, Status.ACTIVE.value, None, None)
+    return Assignment(terms.name, wanted.facts.status.value, wanted.id, wanted.facts.expires_at)
+
+
+def as_assigned(present: Entitlements, plan_name: str, duration_days: int = USUAL_DAYS) -> Entitlements:
+    """What an account would have if `assign_plan` had just put it on a plan. Pure: nothing is. Raises PlanUnknown."""
+    terms = plan_on_sale(present.catalog, plan_name)
+    user_id = present.subscription.user_id if present.subscription else None
+    wanted = _assigned(present, user_id, terms, days_from(present.now, duration_days))
+    if wanted is not None and present.subscription is not None and wanted.id == present.subscription.id:
+        terms = present.terms  # of the version that it has
+    facts = wanted.facts if wanted is not None else None
+    period = period_of(present.account, facts, present.now)
+    return replace(present, terms=terms, subscription=wanted, facts=facts, period=period)
 
 
 def plan_on_sale(catalog: Catalog, name: str) -> PlanTerms:
@@ -101,16 +113,35 @@ async def _settle_what_is_due(
         await settle_due(session, subscription=stored, now=present.now)
 
 
-async def _prolong(
-    session: WriteSession,
-    subscription: SubscriptionRow,
-    facts: SubscriptionFacts,
-    terms: PlanTerms,
-    expires_at: datetime,
-) -> Assignment:
+def _assigned(
+    present: Entitlements, user_id: UserId | None, terms: PlanTerms, expires_at: datetime
+) -> SubscriptionRow | None:
+    """The subscription that an account has once it is assigned a plan: its own prolonged, or a new one. None: none."""
+    if present.subscription and present.facts and present.subscription.plan_id == terms.plan_id:
+        return replace(present.subscription, facts=_prolonged(present.facts, expires_at))
+    if terms.plan_id == present.catalog.default.plan_id:
+        return None
+    now, zone = present.now, present.account.zone
+    facts = SubscriptionFacts(
+        status=Status.ACTIVE,
+        started_at=now,
+        expires_at=expires_at,
+        cancelled_at=None,
+        current_period_start=now,
+        current_period_end=min(boundary(now, 1, MONTH, zone), expires_at),
+        trial_end=None,
+        cancel_at_period_end=False,
+        anchor_at=now,
+        interval=MONTH,
+        zone=zone,
+    )
+    return SubscriptionRow(uuid7(), user_id, present.account.id, terms.plan_id, terms.version_id, facts)
+
+
+def _prolonged(facts: SubscriptionFacts, expires_at: datetime) -> SubscriptionFacts:
     # The calendar's end of the current period, which an expiry may have cut short.
     period = period_containing(facts.anchor_at, facts.current_period_start, facts.interval, facts.zone)
-    changed = replace(
+    return replace(
         facts,
         status=Status.ACTIVE,
         trial_end=None,
@@ -118,14 +149,16 @@ async def _prolong(
         cancel_at_period_end=False,
         current_period_end=min(period.end, expires_at),
     )
+
+
+async def _prolong(session: WriteSession, subscription: SubscriptionRow, changed: SubscriptionFacts) -> None:
     await write_facts(session, subscription=subscription, facts=changed)
     await end_period(
         session,
         subscription=subscription,
-        period_start=facts.current_period_start,
+        period_start=changed.current_period_start,
         period_end=changed.current_period_end,
     )
-    return Assignment(terms.name, changed.status.value, subscription.id, expires_at)
 
 
 async def end_subscription(session: WriteSession, *, account_id: AccountId, catalogs: Catalogs, now: datetime) -> None:
@@ -150,25 +183,3 @@ async def _end(session: WriteSession, present: Entitlements) -> None:
     await end_period(
         session, subscription=subscription, period_start=facts.current_period_start, period_end=present.now
     )
-
-
-async def _begin(
-    session: WriteSession, present: Entitlements, user_id: UserId | None, terms: PlanTerms, expires_at: datetime
-) -> Assignment:
-    now, zone = present.now, present.account.zone
-    facts = SubscriptionFacts(
-        status=Status.ACTIVE,
-        started_at=now,
-        expires_at=expires_at,
-        cancelled_at=None,
-        current_period_start=now,
-        current_period_end=min(boundary(now, 1, MONTH, zone), expires_at),
-        trial_end=None,
-        cancel_at_period_end=False,
-        anchor_at=now,
-        interval=MONTH,
-        zone=zone,
-    )
-    subscription = SubscriptionRow(uuid7(), user_id, present.account.id, terms.plan_id, terms.version_id, facts)
-    await insert_subscription(session, subscription=subscription)
-    return Assignment(terms.name, facts.status.value, subscription.id, expires_at)

@@ -101,16 +101,6 @@ class Entitlements:
             return LEVEL
         return day_window(self.now, self.zone) if self.quota(meter.key).window == "day" else self.period
 
-    def on_plan(self, terms: PlanTerms) -> "Entitlements":
-        """What an account would have that is assigned another plan now: its period begins now, or on the default
-        plan is that of an account without a subscription. On the plan that it has, it is what it is."""
-        if terms.plan_id == self.terms.plan_id:
-            return self
-        period = period_of(self.account, None, self.now)
-        if terms.plan_id != self.catalog.default.plan_id:
-            period = period_window(self.now, self.now, MONTH, self.account.zone)
-        return replace(self, terms=terms, subscription=None, facts=None, period=period)
-
     def has_feature(self, feature: str) -> bool:
         """Whether the plan contains it; False for one that nobody has heard of."""
         return self.terms.features.get(feature, False)

@@ -106,7 +106,7 @@ class LimitBody(BaseModel):
 
 
 class SimulationBody(BaseModel):
-    """What is supposed: that the account had just been put on a plan on sale, or given a limit, or both."""
+    """What is supposed: that the account had just been put on a plan on sale for 30 days, or given a limit, or both."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -183,7 +183,7 @@ async def test_what_another_plan_or_limit_would_answer(
     assert await simulated(client, operator, name, plan="free") == as_it_is, "the plan that it has"
     pro = await simulated(client, operator, name, plan="pro")
     assert (pro["allowed"], pro["plan"], pro["used"], pro["limit"], pro["grant"]) == (True, "pro", 0, 500, None)
-    assert pro["resets_at"] == "2026-04-10T12:01:00Z", "a period that begins now"
+    assert pro["resets_at"] == "2026-04-09T12:01:00Z", "a period that begins now, for 30 days"
     more = await simulated(client, operator, name, override={"kind": "add", "amount": 1})
     assert (more["allowed"], more["used"], more["limit"], more["plan"]) == (True, 8, 11, "free")
     none = await simulated(client, operator, name, override={"meter": "jobs", "kind": "set", "amount": 0})
@@ -208,6 +208,25 @@ async def test_back_on_the_default_plan_the_old_period_counts(
     assert (await read(client, operator, name))["now"]["allowed"] is True
     back = await simulated(client, operator, name, plan="free")
     assert (back["allowed"], back["used"], back["limit"], back["plan"]) == (False, 8, 10, "free")
+
+
+@pytest.mark.parametrize(("before", "plan"), [("free", "pro"), ("pro", "pro"), ("pro", "free"), ("pro", "enterprise")])
+async def test_what_is_supposed_is_what_comes_when_the_plan_is_given(
+    app: FastAPI, client: httpx.AsyncClient, database: Database, clock: ManualClock, before: str, plan: str
+) -> None:
+    root = await somebody(client, database, "giver", "superadmin")
+    user = await somebody(client, database, "customer")
+    give = f"/v1/admin/users/{user.id}/upgrade-plan"
+    if before != "free":
+        given = {"plan_name": before, "duration_days": 5}
+        assert (await client.post(give, json=given, headers=root.headers)).status_code == 200
+    await consume(client, user.headers, 8)
+    name = problem(await consume(client, user.headers, 600), 402, "quota_exceeded")["decision_id"]
+    await app.state.denials.flush()
+    clock.advance(timedelta(minutes=1))
+    supposed = await simulated(client, root.headers, name, plan=plan)
+    assert (await client.post(give, json={"plan_name": plan}, headers=root.headers)).status_code == 200
+    assert (await read(client, root.headers, name))["now"] == supposed
 
 
 async def test_of_a_rate_a_feature_and_jobs_in_flight(
