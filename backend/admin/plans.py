@@ -1,5 +1,6 @@
 """Plans as operators see and change them: who is on which version, and what a new document would do."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,12 +98,23 @@ async def plans_in_use(session: ReadSession, *, file: Path) -> PlansInUse:
         )
         for plan in sorted(plans.values(), key=lambda plan: (order[plan.name], plan.name))
     ]
-    return PlansInUse(found, render(stored), _agrees(file, stored))
+    return PlansInUse(found, render(stored), await asyncio.to_thread(_agrees, file, stored))
 
 
-async def preview(session: ReadSession, document: str) -> Change:
-    """What applying this file of plans would change, with what stands against it. Raises PlansInvalid."""
-    return Change(diff(_read(document), await service.load_stored(session)))
+async def read(document: str) -> CatalogDocument:
+    """A file of plans. Raises PlansInvalid. Others are served meanwhile, whatever it says."""
+    try:
+        return await asyncio.to_thread(load, document)
+    except InvalidCatalog as error:
+        raise PlansInvalid(
+            "The file of plans has mistakes; nothing was changed.",
+            problems=[str(problem) for problem in error.problems],
+        ) from error
+
+
+async def preview(session: ReadSession, document: CatalogDocument) -> Change:
+    """What applying this file of plans would change, with what stands against it."""
+    return Change(diff(document, await service.load_stored(session)))
 
 
 async def apply(session: SystemSession, operator: Operator, document: str, *, ticket: str, now: datetime) -> Change:
@@ -110,21 +122,14 @@ async def apply(session: SystemSession, operator: Operator, document: str, *, ti
 
     What was sold stays as it was sold. Raises PlansInvalid, PlansChanged, CatalogRefused.
     """
+
+    def agreed(found: CatalogDiff) -> None:
+        if Change(found).ticket != ticket:
+            raise PlansChanged("The plans were changed meanwhile: preview it again.")
+
+    catalog = await read(document)
     await session.execute(_PATIENCE)
-    change = Change(await service.apply(session, _read(document), now=now, actor=operator.actor))
-    if change.ticket != ticket:
-        raise PlansChanged("The plans were changed meanwhile: preview it again.")
-    return change
-
-
-def _read(document: str) -> CatalogDocument:
-    try:
-        return load(document)
-    except InvalidCatalog as error:
-        raise PlansInvalid(
-            f"The file of plans has {len(error.problems)} mistakes; nothing was changed.",
-            problems=[str(problem) for problem in error.problems],
-        ) from error
+    return Change(await service.apply(session, catalog, now=now, actor=operator.actor, agreed=agreed))
 
 
 def _agrees(file: Path, stored: StoredCatalog) -> bool | None:

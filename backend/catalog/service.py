@@ -1,6 +1,7 @@
 """The catalog in the database: applying a document to it, and reading what is in force."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -30,7 +31,12 @@ async def apply_file(database: Database, path: Path, *, now: datetime, actor: Ac
 
 
 async def apply(
-    session: SystemSession, document: CatalogDocument, *, now: datetime, actor: Actor = SYSTEM
+    session: SystemSession,
+    document: CatalogDocument,
+    *,
+    now: datetime,
+    actor: Actor = SYSTEM,
+    agreed: Callable[[CatalogDiff], None] | None = None,
 ) -> CatalogDiff:
     """Makes the database say what the document says, and returns what that changed; safe to repeat and to race.
 
@@ -38,10 +44,15 @@ async def apply(
     which follow the default plan at once. A plan that is gone from the document is no longer sold. Rows that
     describe plans are put right even when no version changes. What is changed is in the audit log under `actor`, but
     for the first plans of a database. Raises CatalogRefused, and then nothing is written.
+
+    `agreed` is told what would change when nobody else can change it any more, and before anything is written; what it
+    raises ends it.
     """
     await repository.lock(session)
     stored = await load_stored(session)
     changes = diff(document, stored)
+    if agreed is not None:
+        agreed(changes)
     if changes.refusals:
         raise CatalogRefused("; ".join(changes.refusals) + ".", problems=list(changes.refusals))
     default_before = await repository.default_version(session)

@@ -104,8 +104,9 @@ async def preview_plans(
     body: DocumentBody, operator: Annotated[Operator, may("stats.read")], database: CurrentDatabase
 ) -> ChangeAnswer:
     """What applying a file of plans would change. Changes nothing."""
+    document = await plans.read(body.document)
     async with database.read() as session:
-        return _answer(await plans.preview(session, body.document))
+        return _answer(await plans.preview(session, document))
 
 
 @router.post("", responses=problem_responses(*_OPERATES, PlansInvalid, PlansChanged, CatalogRefused, body=True))

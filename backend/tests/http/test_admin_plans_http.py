@@ -1,10 +1,14 @@
 """Plans in the back office: who is on which version, what a new file would change, and applying exactly that."""
 
+import asyncio
+import time
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from backend.catalog.document import InvalidCatalog, load
 from backend.core.settings import REPOSITORY
 from backend.db.session import Database
 from backend.tests.http.calls import problem
@@ -71,7 +75,14 @@ async def test_who_may(client: httpx.AsyncClient, database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("document", "words"),
-    [("schema = 1", "default"), ("not toml", "line 1"), (changed("schema = 1", "schema = 9"), "schema")],
+    [
+        ("schema = 1", "default"),
+        ("not toml", "line 1"),
+        (changed("schema = 1", "schema = 9"), "schema"),
+        (changed("schema = 1", f"schema = 0x{'f' * 5_000}"), "64 bits"),
+        (changed("jobs = { limit = 10,", f"jobs = {{ limit = 0x{'f' * 5_000},"), "64 bits"),
+        ("a" + ".a" * 29_000 + " = 1", "too deeply"),
+    ],
 )
 async def test_mistakes_are_named_and_change_nothing(
     client: httpx.AsyncClient, database: Database, document: str, words: str
@@ -94,3 +105,39 @@ async def test_a_meter_that_was_counted_is_not_taken_away(client: httpx.AsyncCli
     body = {"document": document, "ticket": shown.json()["ticket"]}
     problem(await client.post(PLANS, json=body, headers=root.headers), 409, "catalog_refused")
     assert await acts(database) == 0
+
+
+async def test_what_changes_something_else_than_was_shown_writes_nothing(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    root = await somebody(client, database, "root", "superadmin")
+    document = changed("jobs = { limit = 10, ", "jobs = { limit = 11, ")
+    async with database.system() as other:
+        # Whoever wrote would wait for this account: it has the default plan.
+        await other.execute(text("SELECT FROM accounts FOR UPDATE"))
+        body = {"document": document, "ticket": "of something else"}
+        problem(await client.post(PLANS, json=body, headers=root.headers), 409, "plans_changed")
+    assert await acts(database) == 0
+
+
+async def test_others_are_served_while_a_file_is_read(client: httpx.AsyncClient, database: Database) -> None:
+    root = await somebody(client, database, "root", "superadmin")
+    features = "".join(f"[features.{'ab' * 29}{number:03d}]\nname = 'x'\n" for number in range(95))
+    wrong = "".join(f"'{'ba' * 29}{number:03d}', " for number in range(99))
+    document = changed('features = ["api_access"]', f"features = [{wrong}]") + features
+    began = time.thread_time()
+    with pytest.raises(InvalidCatalog):
+        load(document)
+    cost = time.thread_time() - began
+    longest = []
+    for _ in range(3):
+        reading = asyncio.create_task(
+            client.post(f"{PLANS}/preview", json={"document": document}, headers=root.headers)
+        )
+        longest.append(0.0)
+        while not reading.done():
+            before = time.monotonic()
+            await asyncio.sleep(0)
+            longest[-1] = max(longest[-1], time.monotonic() - before)
+        problem(await reading, 422, "plans_invalid")
+    assert min(longest) < cost / 2, (longest, cost)
