@@ -13,9 +13,8 @@ from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
 from backend.usage.integrity import check
 from backend.usage.partitions import DENIALS, USAGE_EVENTS, look_over, make_ahead, read_parts, retire
-from backend.usage.tasks import keep_months
 from backend.usage.rollups import adding
-from backend.usage.tasks import compare_all, compare_and_retire
+from backend.usage.tasks import compare_all, compare_and_retire, keep_months
 
 APRIL = datetime(2026, 4, 1, tzinfo=NOW.tzinfo)
 
