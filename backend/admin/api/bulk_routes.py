@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.admin import bulk
-from backend.admin.api.deps import Page, PageSize, may
+from backend.admin.api.deps import Page, may
 from backend.admin.api.schemas import Reason, Status
 from backend.admin.bulk import Action, Progress, Wish
 from backend.admin.errors import BulkActionUnknown, NoOperator, SecondFactorNeeded, StateConflict, UsersChanged
@@ -24,6 +24,8 @@ from backend.subscription.errors import PlanUnknown
 router = APIRouter(prefix="/v1/admin/bulk-actions", tags=["Operators"], route_class=StrictRoute)
 
 _OPERATES = (Unauthenticated, NoOperator, SecondFactorNeeded)
+# Each has up to 10,000 users, and those of a page are counted.
+_PageSize = Annotated[int, Query(ge=1, le=20)]
 _Sought = Annotated[str, Field(min_length=1, max_length=320)]
 
 
@@ -150,7 +152,7 @@ async def list_bulk_actions(
     operator: Annotated[Operator, may("users.read")],
     database: CurrentDatabase,
     page: Page = 1,
-    page_size: PageSize = 20,
+    page_size: _PageSize = 20,
 ) -> BulkActionPageAnswer:
     """Bulk actions, the newest first."""
     async with database.read() as session:

@@ -84,6 +84,8 @@ async def test_those_whom_the_preview_showed_are_locked_and_each_has_a_line(
     assert {str(line.actor_id) for line in lines if line.reason != "before"} == {admin.id}
     listed = (await client.get(BULK, headers=admin.headers)).json()
     assert (listed["total"], listed["items"]) == (1, [done])
+    pages = [await client.get(BULK, params={"page_size": size}, headers=admin.headers) for size in (20, 21)]
+    assert [page.status_code for page in pages] == [200, 422]
 
 
 async def test_other_users_than_shown_are_not_affected(client: httpx.AsyncClient, database: Database) -> None:
