@@ -6,6 +6,7 @@ import { ending } from '../api/ending';
 import { signedOut } from '../api/signedOut';
 import { address, network, open, problem, tokens } from '../test/app';
 import { me } from '../test/me';
+import { operates, USER_ID } from '../test/operators';
 import { rateLimits } from '../test/plans';
 
 const LOGIN = 'POST /v1/auth/login';
@@ -40,6 +41,13 @@ describe('the sign-in page', () => {
     await vi.waitFor(() => expect(address()).toBe('/login?next=%2Fapp%2Flimits'));
     await signIn();
     await vi.waitFor(() => expect(address()).toBe('/app/limits'));
+  });
+
+  it('goes on to a room of operators that a link leads to', async () => {
+    network({ ...rooms, ...operates(), [LOGIN]: [200, tokens] });
+    open(`/admin/users/${USER_ID}?tab=overrides`);
+    await signIn();
+    await vi.waitFor(() => expect(address()).toBe(`/admin/users/${USER_ID}?tab=overrides`));
   });
 
   it('goes on to it after a second factor, too', async () => {

@@ -2,14 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { isOwnPath, placeOf } from './place';
 
 describe('the page to go to after a sign-in', () => {
-  it.each(['/app', '/app/limits', '/app/usage?meter=jobs'])('may be %s', (next) => expect(isOwnPath(next)).toBe(true));
+  it.each(['/app', '/app/limits', '/app/usage?meter=jobs', '/admin', '/admin/decisions?q=req_1'])('may be %s', (next) => expect(isOwnPath(next)).toBe(true));
 
   it.each([
     'https://elsewhere.example/app',
     '//elsewhere.example/app',
     '/\\elsewhere.example/app',
     '/app/../login',
+    '/app/../apple',
+    '/admin/..//elsewhere.example',
+    '//admin/users',
     '/apple',
+    '/administer',
     '/login',
     'javascript:alert(1)',
     '',

@@ -1,3 +1,6 @@
+/** Where the rooms of who is signed in are: the customers', and the operators'. */
+const ROOMS = /^\/(?:app|admin)(?:[/?]|$)/;
+
 /** A page of this app, as the router takes it. */
 export interface Place {
   readonly to: '/app';
@@ -19,6 +22,6 @@ export function placeOf(next: string | null | undefined): Place {
 
 /** Browsers read "//", "/\\" and what has control characters in between as the name of another host. */
 export function isOwnPath(next: unknown): next is string {
-  if (typeof next !== 'string' || !/^\/app(?:[/?]|$)/.test(next)) return false;
-  return URL.canParse(next, window.location.origin) && new URL(next, window.location.origin).pathname.startsWith('/app');
+  if (typeof next !== 'string' || !ROOMS.test(next)) return false;
+  return URL.canParse(next, window.location.origin) && ROOMS.test(new URL(next, window.location.origin).pathname);
 }
