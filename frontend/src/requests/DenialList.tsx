@@ -4,6 +4,7 @@ import live from '../live/Live.module.css';
 import { refusalHeading } from '../overview/refusalText';
 import { texts } from '../texts';
 import { formatClock, formatCount, zoneName } from '../texts/format';
+import { Caption } from '../ui/Caption';
 import { StopIcon } from '../ui/icons';
 import { formatAmount, formatUsed } from '../usage/amount';
 import type { Reader } from '../usage/meterText';
@@ -22,7 +23,7 @@ export function DenialList({ items, unitOf, reader }: DenialListProps) {
   return (
     <>
       <table className={live.table}>
-        <caption className={live.caption}>{words.table}</caption>
+        <Caption>{words.table}</Caption>
         <thead>
           <tr>
             <th scope="col">{words.time}</th>

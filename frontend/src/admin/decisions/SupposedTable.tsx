@@ -1,5 +1,6 @@
 import type { RefusalWhole } from '../../api/types';
 import { texts } from '../../texts';
+import { Caption } from '../../ui/Caption';
 import type { Reader } from '../../usage/meterText';
 import type { UnitOf } from '../../usage/units';
 import { compared } from '../../why/thenNow';
@@ -19,7 +20,7 @@ export function SupposedTable({ decision, now, unitOf, reader }: SupposedTablePr
   const present = new Map(compared(decision, unitOf, reader).map((row) => [row.name, row.now]));
   return (
     <table className={`${why.table} ${why.compared}`}>
-      <caption className={why.caption}>{words.supposedTable}</caption>
+      <Caption>{words.supposedTable}</Caption>
       <thead>
         <tr>
           <th scope="col">{texts.why.value}</th>
