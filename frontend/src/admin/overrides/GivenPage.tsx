@@ -1,9 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useRef, useState } from 'react';
+import { useCallback, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { givenQuery } from '../../api/adminDecisions';
 import { useReader } from '../../overview/useReader';
+import { useSaidUntilNext } from '../../settings/useSaidUntilNext';
 import { texts } from '../../texts';
 import { formatCount } from '../../texts/format';
 import { ErrorNotice } from '../../ui/ErrorNotice';
@@ -22,9 +23,12 @@ export function GivenPage({ search }: { readonly search: GivenSearch }) {
   const navigate = useNavigate();
   const given = useQuery(givenQuery(givenQueryOf(search)));
   const [said, setSaid] = useState<string | null>(null);
+  const forget = useCallback(() => setSaid(null), []);
   const place = useRef<HTMLDivElement>(null);
   const words = texts.adminGiven;
   const key = JSON.stringify(search);
+
+  useSaidUntilNext(said !== null, forget);
 
   /** What was done is told here, for its line may be gone by then. */
   function tell(what: string) {
@@ -38,7 +42,7 @@ export function GivenPage({ search }: { readonly search: GivenSearch }) {
       <p className={classes.quiet}>{words.lead}</p>
       <GivenFilters key={key} search={search} onShow={(wanted) => void navigate({ to: '/admin/overrides', search: wanted })} />
       <div ref={place} tabIndex={-1} className={classes.said}>
-        {said !== null && <Notice tone="good" title={said} onClose={() => setSaid(null)} />}
+        {said !== null && <Notice tone="good" title={said} onClose={forget} />}
       </div>
       {given.isPending && <Placeholder width="100%" height={480} line={504} />}
       {given.isError && <ErrorNotice error={given.error} title={words.failed} onRetry={() => void given.refetch()} />}

@@ -103,8 +103,11 @@ describe('the overrides', () => {
     ]);
     expect(await screen.findByText(HOSTILE)).toBeTruthy();
     await userEvent.click(await button('Take back'));
+    expect(screen.queryByText('Given. Jobs: 50 more than the plan')).toBeNull();
     await userEvent.click(await button('Take it back'));
     expect(await screen.findByText('Taken back. Jobs: 50 more than the plan')).toBeTruthy();
+    await userEvent.click(await button('Give this limit'));
+    expect(screen.queryByText('Taken back. Jobs: 50 more than the plan')).toBeNull();
     await vi.waitFor(() => expect(screen.queryByRole('button', { name: 'Take back' })).toBeNull());
   });
 

@@ -6,6 +6,7 @@ import { api } from '../../../api/client';
 import { answerOf } from '../../../api/problem';
 import type { MeterUsage } from '../../../api/types';
 import settings from '../../../settings/Settings.module.css';
+import { useSaidUntilNext } from '../../../settings/useSaidUntilNext';
 import { texts } from '../../../texts';
 import { zoneName } from '../../../texts/format';
 import { ErrorNotice } from '../../../ui/ErrorNotice';
@@ -62,6 +63,8 @@ export function GrantForm({ userId, meters, reader: { zone, now } }: GrantFormPr
     },
     onSettled: () => client.invalidateQueries({ queryKey: USERS }),
   });
+
+  useSaidUntilNext(granting.isSuccess, granting.reset);
 
   function say(field: keyof typeof NOTHING, value: string) {
     setSaid((before) => ({ ...before, [field]: value }));
