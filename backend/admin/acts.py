@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from backend.admin import users
+from backend.admin.deletion import deletion_of
 from backend.admin.errors import StateConflict
 from backend.admin.operator import Operator, ensure_not_last
 from backend.auth.errors import EmailTaken
@@ -84,14 +85,16 @@ class Acts:
         """Lets a user in again. Raises UserUnknown, TargetProtected, StateConflict."""
         return await self._set_locked(user_id, locked=False, reason=reason)
 
-    async def delete(self, user_id: UUID, catalogs: Catalogs) -> None:
+    async def delete(self, user_id: UUID, catalogs: Catalogs, reason: str | None = None) -> None:
         """Ends a user and their subscription; their address is free. Raises UserUnknown, TargetProtected."""
         user = await self._target(user_id, oneself=False, ends_power=True)
         await note_user_change(self.session, user.id)  # and holds all their accounts, in the order of ids
-        before = {"email": user.email, "status": user.status}
+        gone = await deletion_of(self.session, user, now=self.now)
+        counts = {"sessions": gone.sessions, "keys": gone.keys, "memberships": gone.memberships}
+        before = {"email": user.email, "status": user.status, **counts}
         await end_subscription(self.session, account_id=user.personal_account_id, catalogs=catalogs, now=self.now)
         await operators.delete_user(self.session, user=user, now=self.now)
-        self._record("user.delete", user, before=before, after={"status": "deleted"})
+        self._record("user.delete", user, reason=reason, before=before, after={"status": "deleted"})
 
     async def set_roles(self, user_id: UUID, roles: Sequence[str]) -> list[str]:
         """Gives exactly these operator roles. Raises UserUnknown, TargetProtected."""

@@ -60,17 +60,17 @@ async def ask_again(
     engine: Engine,
     denial: Denial,
     entitlements: Entitlements,
-    key: KeyNamed | None,
     *,
+    barred: str | None,
     now: datetime,
     rates: Mapping[str, RateVerdict],
     change: Change,
 ) -> Now:
-    """The rules in their order, until one fails. `entitlements` are the account's, `change` what is asked about."""
+    """The rules in their order, until one fails. `entitlements` are the account's, `change` what is asked about;
+    `barred` is what stands against the credential now, in words."""
     entitlements = change(entitlements)
-    if key is not None and key.state != "active":
-        text = f"The key {key.prefix}... is {key.state}: use another one."
-        return _now(entitlements, allowed=False, rule="credential", fixes=(Fix("contact", text),))
+    if barred is not None:
+        return _now(entitlements, allowed=False, rule="credential", fixes=(Fix("contact", barred),))
     if entitlements.account.status != "active":
         is_gone = entitlements.account.status == "deleted"
         text = "This account is deleted." if is_gone else "An operator has suspended this account; ask them why."

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, cast, or_, select
 
@@ -13,6 +14,7 @@ from backend.core.ids import AccountId
 from backend.db.models.account_member import AccountMember
 from backend.db.models.api_key import ApiKey
 from backend.db.models.denial import Denial
+from backend.db.models.user import User
 from backend.db.session import ReadSession
 from backend.enforcement.again import KeyNamed, Now, ask_again
 from backend.enforcement.engine import Engine
@@ -27,6 +29,11 @@ _UNKNOWN = (
     " within a second is known by its decision's id alone."
 )
 _MOST_TOLD = 20
+_PERSON: Mapping[str, str] = {
+    "suspended": "The user is locked, and their sessions and keys rest: an operator unlocks them.",
+    "unverified": "The user's address is not confirmed, and their keys rest until it is: open the link in the mail.",
+    "deleted": "The user is deleted, and so are their keys: use another account.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,15 @@ async def explain(
     """
     found = await _find(engine, account_id, name, now=now, to_operator=to_operator)
     denial, key = found.denial, found.key
-    again = await ask_again(engine, denial, found.entitlements, key, now=now, rates=rates, change=AS_IT_IS.change)
+    again = await ask_again(
+        engine,
+        denial,
+        found.entitlements,
+        barred=await _against(engine, denial, key),
+        now=now,
+        rates=rates,
+        change=AS_IT_IS.change,
+    )
     rules = denial.rules if to_operator else [_own(rule, key) for rule in denial.rules]
     return Explained(denial, rules, key, found.subject, found.entitlements.zone.key, again)
 
@@ -79,7 +94,13 @@ async def simulate(engine: Engine, account_id: AccountId, name: str, supposed: S
     found = await _find(engine, account_id, name, now=now, to_operator=True)
     supposed = supposed.of_refusal(found.denial.meter)
     return await ask_again(
-        engine, found.denial, found.entitlements, found.key, now=now, rates={}, change=supposed.change
+        engine,
+        found.denial,
+        found.entitlements,
+        barred=await _against(engine, found.denial, found.key),
+        now=now,
+        rates={},
+        change=supposed.change,
     )
 
 
@@ -129,6 +150,19 @@ async def _key(session: ReadSession, denial: Denial, *only: ColumnElement[bool],
     elif row.expires_at is not None and row.expires_at <= now:
         state = "expired"
     return KeyNamed(row.id, "service" if row.kind == "service" else "personal", row.name, row.prefix, state)
+
+
+async def _against(engine: Engine, denial: Denial, key: KeyNamed | None) -> str | None:
+    """What stands against the credential now: the key's own state, or that of whoever it is or who was signed in."""
+    if key is not None and key.state != "active":
+        return f"The key {key.prefix}... is {key.state}: use another one."
+    try:
+        user_id = UUID(denial.subject or "")
+    except ValueError:  # somebody who is no user of ours
+        return None
+    async with engine.database.read() as session:
+        status = await session.scalar(select(User.status).where(User.id == user_id))
+    return _PERSON.get(status or "")
 
 
 async def _subject(session: ReadSession, denial: Denial) -> str | None:

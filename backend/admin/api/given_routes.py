@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 
 from backend.admin.accounts import account_named
 from backend.admin.api.deps import Page, PageSize, Sought, may
-from backend.admin.api.override_routes import GivenAnswer, GivenPageAnswer, OverrideBody
+from backend.admin.api.override_routes import GivenAnswer, GivenPageAnswer, OverrideBody, given_answers, given_fields
 from backend.admin.api.schemas import NamedAccountAnswer
 from backend.admin.errors import NoOperator, SecondFactorNeeded, TargetProtected
 from backend.admin.given import GivenFilter, list_given
@@ -31,10 +31,9 @@ AccountNamed = Annotated[
 
 
 class GivenToAnswer(GivenAnswer):
-    """An override with whose it is. `given_by` is an operator's address, null for a command."""
+    """An override with whose it is."""
 
     account: NamedAccountAnswer
-    given_by: str | None
 
 
 class GivenToPageAnswer(GivenPageAnswer):
@@ -65,9 +64,7 @@ async def list_all_overrides(
         wanted = GivenFilter(state, meter, q)
         found = await list_given(session, wanted, now=now, page=page, page_size=page_size)
     items = [
-        GivenToAnswer.model_validate(
-            {**GivenAnswer.model_validate(one.granted).model_dump(), "account": one.account, "given_by": one.by}
-        )
+        GivenToAnswer.model_validate({**given_fields(one.granted, one.by), "account": one.account})
         for one in found.items
     ]
     return GivenToPageAnswer(
@@ -89,7 +86,7 @@ async def list_account_overrides(
         whose = await account_named(session, account_id)
         offset = (page - 1) * page_size
         rows, total = await list_of(session, account_id=whose, now=now, limit=page_size, offset=offset)
-    items = [GivenAnswer.model_validate(row) for row in rows]
+        items = await given_answers(session, rows)
     return GivenPageAnswer(page=page, page_size=page_size, total=total, items=items)
 
 
@@ -108,7 +105,8 @@ async def grant_account_override(
 ) -> GivenAnswer:
     """Gives an account another limit, in every process within a second; of a user's own as for the user."""
     giving = Giving(session, operator, catalogs, now)
-    return GivenAnswer.model_validate(await giving.grant(await giving.of_account(account_id), **dict(body)))
+    made = await giving.grant(await giving.of_account(account_id), **dict(body))
+    return (await given_answers(session, [made]))[0]
 
 
 @router.delete(
@@ -125,4 +123,5 @@ async def take_account_override_back(
 ) -> GivenAnswer:
     """Ends an override now, or keeps it from beginning. It stays in the list."""
     giving = Giving(session, operator, catalogs, now)
-    return GivenAnswer.model_validate(await giving.take_back(await giving.of_account(account_id), override_id))
+    ended = await giving.take_back(await giving.of_account(account_id), override_id)
+    return (await given_answers(session, [ended]))[0]

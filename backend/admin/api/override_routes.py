@@ -1,7 +1,8 @@
 """/v1/admin/users/{user_id}/overrides: limits of a user's own account beside its plan's."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -17,9 +18,10 @@ from backend.auth.errors import Unauthenticated, UserUnknown
 from backend.catalog.errors import MeterUnknown
 from backend.core.moment import Moment
 from backend.core.problem import StrictRoute, problem_responses
+from backend.db.session import ReadSession
 from backend.subscription.api.deps import CurrentCatalogs
 from backend.subscription.errors import OverrideOver, OverridesFull, OverrideUnknown
-from backend.subscription.overrides import MOST_REASON, list_of
+from backend.subscription.overrides import MOST_REASON, Granted, list_of
 from backend.usage.model import MAX_AMOUNT
 
 router = APIRouter(prefix="/v1/admin/users/{user_id}/overrides", tags=["Operators"], route_class=StrictRoute)
@@ -46,7 +48,10 @@ class OverrideBody(BaseModel):
 
 
 class GivenAnswer(BaseModel):
-    """An override with who gave it and where it stands; `created_by` and `ended_by` are null for a command."""
+    """An override with who gave it and where it stands; `created_by` and `ended_by` are null for a command.
+
+    `created_by_email` is the address that who gave it has now.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -59,6 +64,7 @@ class GivenAnswer(BaseModel):
     reason: str
     state: Literal["scheduled", "in_force", "ended", "taken_back"]
     created_by: UUID | None
+    created_by_email: str | None
     created_at: datetime
     ended_by: UUID | None
     ended_at: datetime | None
@@ -71,6 +77,17 @@ class GivenPageAnswer(BaseModel):
     page_size: int
     total: int
     items: list[GivenAnswer]
+
+
+async def given_answers(session: ReadSession, rows: Sequence[Granted]) -> list[GivenAnswer]:
+    """These overrides, with the addresses of who gave them."""
+    known = await users.addresses_of(session, {row.created_by for row in rows})
+    return [GivenAnswer.model_validate(given_fields(row, known.get(row.created_by))) for row in rows]
+
+
+def given_fields(row: Granted, by: str | None) -> dict[str, Any]:
+    names = GivenAnswer.model_fields.keys() - {"created_by_email"}
+    return {**{name: getattr(row, name) for name in names}, "created_by_email": by}
 
 
 @router.get("", responses=problem_responses(*_OPERATES))
@@ -92,7 +109,7 @@ async def list_overrides(
             limit=page_size,
             offset=(page - 1) * page_size,
         )
-    items = [GivenAnswer.model_validate(row) for row in rows]
+        items = await given_answers(session, rows)
     return GivenPageAnswer(page=page, page_size=page_size, total=total, items=items)
 
 
@@ -107,7 +124,8 @@ async def grant_override(
 ) -> GivenAnswer:
     """Gives the user's own account another limit, in every process within a second."""
     giving = Giving(session, operator, catalogs, now)
-    return GivenAnswer.model_validate(await giving.grant(await giving.of_user(user_id), **dict(body)))
+    made = await giving.grant(await giving.of_user(user_id), **dict(body))
+    return (await given_answers(session, [made]))[0]
 
 
 @router.delete("/{override_id}", responses=problem_responses(*_CHANGES, OverrideUnknown, OverrideOver))
@@ -121,4 +139,5 @@ async def take_override_back(
 ) -> GivenAnswer:
     """Ends an override now, or keeps it from beginning. It stays in the list."""
     giving = Giving(session, operator, catalogs, now)
-    return GivenAnswer.model_validate(await giving.take_back(await giving.of_user(user_id), override_id))
+    ended = await giving.take_back(await giving.of_user(user_id), override_id)
+    return (await given_answers(session, [ended]))[0]

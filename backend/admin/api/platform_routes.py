@@ -1,14 +1,13 @@
 """/v1/admin: who operates, the platform in numbers, and the audit log."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from backend.admin import audit_log, users
 from backend.admin.api.deps import Page, PageSize, Sought, may, operates
-from backend.admin.api.schemas import AuditEventAnswer, AuditPageAnswer, OperatorAnswer, StatisticsAnswer
+from backend.admin.api.schemas import AuditPageAnswer, OperatorAnswer, StatisticsAnswer, audit_event
 from backend.admin.audit_log import AuditFilter
 from backend.admin.errors import NoOperator, SecondFactorNeeded
 from backend.admin.operator import Operator
@@ -28,7 +27,7 @@ _CSV = "text/csv; charset=utf-8"
 
 def _filter(
     action: Sought = None,
-    actor: UUID | None = None,
+    actor: Sought = None,
     target_id: Sought = None,
     request_id: Sought = None,
     since: Annotated[Moment | None, Query(alias="from")] = None,
@@ -85,7 +84,7 @@ async def read_audit_log(
         page_size=page_size,
         total=found.total,
         total_is_exact=found.total_is_exact,
-        items=[AuditEventAnswer.model_validate(event) for event in found.items],
+        items=[audit_event(line) for line in found.items],
     )
 
 
@@ -94,5 +93,7 @@ async def export_audit_log(
     operator: Annotated[Operator, may("audit.read")], database: CurrentDatabase, wanted: Wanted
 ) -> StreamingResponse:
     """The same as CSV, whole and the oldest first, safe to open in a spreadsheet."""
+    async with database.read() as session:
+        await audit_log.ensure(session, wanted)
     headers = {"Content-Disposition": 'attachment; filename="audit-log.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(audit_log.export(database, wanted), media_type=_CSV, headers=headers)

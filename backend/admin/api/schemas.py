@@ -7,9 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from backend.admin.audit_log import AuditLine
 from backend.admin.permissions import OperatorRole, Permission
 from backend.auth.api.schemas import Email
 from backend.enforcement.api.decision_routes import DenialAnswer
+from backend.subscription.change import USUAL_DAYS
 from backend.subscription.schemas import SubscriptionPlanSchema, UsageResponse, UserSubscriptionSchema
 
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
@@ -61,7 +63,7 @@ class PlanBody(_Body):
     """A plan on sale, from now on for so many days."""
 
     plan_name: Annotated[str, Field(min_length=1, max_length=100)]
-    duration_days: Annotated[int, Field(ge=1, le=3_660)] = 30
+    duration_days: Annotated[int, Field(ge=1, le=3_660)] = USUAL_DAYS
 
 
 class OperatorAnswer(BaseModel):
@@ -244,7 +246,10 @@ class StatisticsAnswer(BaseModel):
 
 
 class AuditEventAnswer(_Answer):
-    """One act. `real_actor_id` is who acted where they did so as somebody else; `seal` is null for a second or two."""
+    """One act. `real_actor_id` is who acted where they did so as somebody else; `seal` is null for a second or two.
+
+    Addresses are those that the users have now, null for commands and for what is no user.
+    """
 
     id: UUID
     at: datetime
@@ -260,6 +265,15 @@ class AuditEventAnswer(_Answer):
     address: str | None
     request_id: str | None
     seal: int | None
+    actor_email: str | None
+    real_actor_email: str | None
+    target_email: str | None
+
+
+def audit_event(line: AuditLine) -> AuditEventAnswer:
+    emails = {name: getattr(line, name) for name in ("actor_email", "real_actor_email", "target_email")}
+    names = AuditEventAnswer.model_fields.keys() - emails.keys()
+    return AuditEventAnswer.model_validate({**{name: getattr(line.event, name) for name in names}, **emails})
 
 
 class AuditPageAnswer(BaseModel):

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from backend.admin import users
 from backend.admin.acts import Acts
@@ -167,9 +167,13 @@ async def delete_user(
     session: SystemWrite,
     catalogs: CurrentCatalogs,
     now: Now,
+    reason: Annotated[str | None, Query(min_length=1, max_length=500, pattern=r"^[^\x00]*\S[^\x00]*$")] = None,
 ) -> Message:
-    """Ends a user: sessions, keys, subscription, memberships. Their address is free; usage stays."""
-    await Acts(session, operator, now).delete(user_id, catalogs)
+    """Ends a user: sessions, keys, subscription, memberships. Their address is free; usage stays.
+
+    `reason` is for the audit log, which also keeps what went along.
+    """
+    await Acts(session, operator, now).delete(user_id, catalogs, reason)
     return Message(message="The user is deleted, and their address is free.")
 
 

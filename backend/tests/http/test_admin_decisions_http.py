@@ -375,3 +375,18 @@ async def test_hostile_filters_are_refused(
 @pytest.mark.parametrize("name", ["%00", "a%00b", "%F0%9F%92%A5", "x" * 3_000, "0" * 32, "f" * 32, "%ff", "a'--"])
 async def test_hostile_ids_are_unknown(client: httpx.AsyncClient, operator: Headers, name: str) -> None:
     problem(await client.get(f"{PATH}/{name}", headers=operator), 404, "decision_unknown")
+
+
+@pytest.mark.parametrize(("status", "words"), [("suspended", "locked"), ("unverified", "not confirmed")])
+async def test_what_stands_against_the_user_now_is_said_before_any_limit(
+    app: FastAPI, client: httpx.AsyncClient, operator: Headers, database: Database, who: Caller, status: str, words: str
+) -> None:
+    await refused(app, client, who.headers)
+    async with database.system() as session:
+        await session.execute(
+            text("UPDATE users SET status = :status WHERE id = :id"), {"status": status, "id": who.person.user_id}
+        )
+    now = (await read(client, operator, "mine-1"))["now"]
+    assert (now["allowed"], now["rule"]) == (False, "credential")
+    assert words in now["fixes"][0]["text"]
+    assert (await simulated(client, operator, "mine-1", plan="enterprise"))["rule"] == "credential"

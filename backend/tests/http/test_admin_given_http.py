@@ -123,7 +123,7 @@ async def test_the_list_is_narrowed_by_state_meter_and_whose(
     everything = await listed(client, operator.headers)
     assert [one["id"] for one in everything["items"]] == [back, over, later, now]
     first = everything["items"][0]
-    assert (first["account"]["external_id"], first["account"]["name"], first["given_by"]) == (
+    assert (first["account"]["external_id"], first["account"]["name"], first["created_by_email"]) == (
         "acme",
         "Acme 100%",
         operator.email,

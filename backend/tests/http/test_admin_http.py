@@ -398,3 +398,40 @@ async def test_a_user_whole_has_what_was_refused_to_them(
     (denial,) = whole["denials"]
     assert (denial["code"], denial["meter"], denial["requested"], denial["limit"]) == ("quota_exceeded", "jobs", 11, 10)
     assert denial["request_ids"] == [refused.headers["X-Request-Id"]]
+
+
+async def test_the_log_says_who_by_address_and_is_asked_by_it(client: httpx.AsyncClient, database: Database) -> None:
+    root, support = (
+        await somebody(client, database, "root", "superadmin"),
+        await somebody(client, database, "support", "support"),
+    )
+    user = await somebody(client, database, "user")
+    await call(client, root.headers, "POST", "users/{id}/lock", user.id, {"reason": "=1+1"})
+    await call(client, root.headers, "POST", "users/{id}/unlock", user.id, None)
+    url, headers = f"/v1/admin/users/{user.id}/impersonate", support.headers
+    assert (await client.post(url, json={"reason": "x"}, headers=headers)).status_code == 200
+
+    async def found(**query: str) -> list[tuple[str, str, str]]:
+        answer = await client.get("/v1/admin/audit-logs", params=query, headers=root.headers)
+        assert answer.status_code == 200, answer.text
+        return [(each["action"], each["actor_email"], each["target_email"]) for each in answer.json()["items"]]
+
+    locked, unlocked = ("user.lock", root.email, user.email), ("user.unlock", root.email, user.email)
+    acted = ("user.impersonate", support.email, user.email)
+    assert await found(target_id=user.email.upper()) == [acted, unlocked, locked]
+    assert await found(target_id=user.id, actor=root.email) == await found(actor=root.id) == [unlocked, locked]
+    assert await found(actor="nobody@example.com") == await found(target_id="nobody@example.com") == []
+    for path in ("audit-logs", "audit-logs/export"):
+        answer = await client.get(f"/v1/admin/{path}", params={"actor": "nobody"}, headers=root.headers)
+        assert answer.status_code == 422
+        assert "nobody" in answer.json()["detail"]
+    sheet = (await client.get("/v1/admin/audit-logs/export", params={"actor": root.email}, headers=root.headers)).text
+    first, *lines = sheet.splitlines()
+    assert first.endswith("seal,actor_email,real_actor_email,target_email")
+    assert [line.endswith(f"{root.email},,{user.email}") for line in lines] == [True, True]
+
+    deleted = await client.delete(f"/v1/admin/users/{user.id}", params={"reason": "asked for it"}, headers=root.headers)
+    assert deleted.status_code == 200
+    act = await last_act(database)
+    assert (act["reason"], act["before"]["sessions"], act["before"]["keys"]) == ("asked for it", 1, 0)
+    assert (await found(target_id=user.email))[0] == ("user.delete", root.email, user.email)

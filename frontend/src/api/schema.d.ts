@@ -1222,6 +1222,8 @@ export interface paths {
         /**
          * Delete User
          * @description Ends a user: sessions, keys, subscription, memberships. Their address is free; usage stays.
+         *
+         *     `reason` is for the audit log, which also keeps what went along.
          */
         delete: operations["delete_user_v1_admin_users__user_id__delete"];
         options?: never;
@@ -2001,6 +2003,8 @@ export interface components {
         /**
          * AuditEventAnswer
          * @description One act. `real_actor_id` is who acted where they did so as somebody else; `seal` is null for a second or two.
+         *
+         *     Addresses are those that the users have now, null for commands and for what is no user.
          */
         AuditEventAnswer: {
             /**
@@ -2044,6 +2048,12 @@ export interface components {
             request_id: string | null;
             /** Seal */
             seal: number | null;
+            /** Actor Email */
+            actor_email: string | null;
+            /** Real Actor Email */
+            real_actor_email: string | null;
+            /** Target Email */
+            target_email: string | null;
         };
         /**
          * AuditPageAnswer
@@ -2499,6 +2509,8 @@ export interface components {
         /**
          * GivenAnswer
          * @description An override with who gave it and where it stands; `created_by` and `ended_by` are null for a command.
+         *
+         *     `created_by_email` is the address that who gave it has now.
          */
         GivenAnswer: {
             /**
@@ -2531,6 +2543,8 @@ export interface components {
             state: "scheduled" | "in_force" | "ended" | "taken_back";
             /** Created By */
             created_by: string | null;
+            /** Created By Email */
+            created_by_email: string | null;
             /**
              * Created At
              * Format: date-time
@@ -2557,7 +2571,7 @@ export interface components {
         };
         /**
          * GivenToAnswer
-         * @description An override with whose it is. `given_by` is an operator's address, null for a command.
+         * @description An override with whose it is.
          */
         GivenToAnswer: {
             /**
@@ -2590,6 +2604,8 @@ export interface components {
             state: "scheduled" | "in_force" | "ended" | "taken_back";
             /** Created By */
             created_by: string | null;
+            /** Created By Email */
+            created_by_email: string | null;
             /**
              * Created At
              * Format: date-time
@@ -2600,8 +2616,6 @@ export interface components {
             /** Ended At */
             ended_at: string | null;
             account: components["schemas"]["NamedAccountAnswer"];
-            /** Given By */
-            given_by: string | null;
         };
         /**
          * GivenToPageAnswer
@@ -3763,7 +3777,8 @@ export interface components {
         };
         /**
          * RefusalAnswer
-         * @description One refusal with who was refused. `subject` is the id of the user, or what an issuer or host calls them.
+         * @description One refusal with who was refused. `subject` is the id of the user, or what an issuer or host calls them, or
+         *     `operator:` and the id of an operator who acted as the user.
          */
         RefusalAnswer: {
             /**
@@ -4050,7 +4065,7 @@ export interface components {
         };
         /**
          * SimulationBody
-         * @description What is supposed: that the account had just been put on a plan on sale, or given a limit, or both.
+         * @description What is supposed: that the account had just been put on a plan on sale for 30 days, or given a limit, or both.
          */
         SimulationBody: {
             /** Plan */
@@ -4640,6 +4655,8 @@ export interface components {
         /**
          * DecisionAnswer
          * @description A refusal whole: each rule in its order, `passed`, `failed` or `not_reached`, with its numbers; and now.
+         *
+         *     `subject` is the member who asked, or `operator` of support who acted as one; null is somebody else.
          */
         backend__enforcement__api__decision_routes__DecisionAnswer: {
             /**
@@ -10954,7 +10971,9 @@ export interface operations {
     };
     delete_user_v1_admin_users__user_id__delete: {
         parameters: {
-            query?: never;
+            query?: {
+                reason?: string | null;
+            };
             header?: never;
             path: {
                 user_id: string;

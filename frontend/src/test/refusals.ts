@@ -54,7 +54,7 @@ export function givenTo(changes: Partial<GivenToAccount> = {}): GivenToAccount {
     ended_by: null,
     ended_at: null,
     account: account(),
-    given_by: 'root@example.com',
+    created_by_email: 'root@example.com',
     ...changes,
   };
 }

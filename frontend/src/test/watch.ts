@@ -19,6 +19,9 @@ export function auditEvent(changes: Partial<AuditEvent> = {}): AuditEvent {
     address: '192.0.2.1',
     request_id: 'req_21',
     seal: 12,
+    actor_email: 'root@example.com',
+    real_actor_email: null,
+    target_email: 'ada@example.com',
     ...changes,
   };
 }

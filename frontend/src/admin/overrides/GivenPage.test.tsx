@@ -18,7 +18,7 @@ describe('the limits beside plans', () => {
   it('are listed with whose they are, how long, why, and by whom', async () => {
     const script = '<script>window.hit = true</script>';
     const acme = account({ id: 'acme', name: 'Acme', external_id: 'acme', user_id: null });
-    const set = givenTo({ id: 'b', kind: 'set', amount: null, state: 'ended', ends_at: '2026-11-21T09:00:00Z', reason: script, created_by: null, given_by: null, account: acme });
+    const set = givenTo({ id: 'b', kind: 'set', amount: null, state: 'ended', ends_at: '2026-11-21T09:00:00Z', reason: script, created_by: null, created_by_email: null, account: acme });
     network({ ...basis, [LIST]: page([given, set], { total: 1_000, total_is_exact: false }) });
     open('/admin/overrides', 'signed-in');
     const table = within(await screen.findByRole('table', { name: /^Limits beside plans/ }));
@@ -66,6 +66,8 @@ describe('the limits beside plans', () => {
     expect(await screen.findByText('Taken back. Jobs: 50 more than the plan, grace@example.com')).toBeTruthy();
     expect(await screen.findByText('Taken back', { selector: 'td' })).toBeTruthy();
     expect(screen.queryByRole('button', { name })).toBeNull();
+    await userEvent.type(screen.getByLabelText('Account or user'), 'g');
+    expect(screen.queryByText('Taken back. Jobs: 50 more than the plan, grace@example.com')).toBeNull();
   });
 
   it('say why one could not be taken back', async () => {

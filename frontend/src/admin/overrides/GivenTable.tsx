@@ -71,7 +71,7 @@ function timesText(given: GivenToAccount, { zone, now }: Reader): string {
   ].join(' · ');
 }
 
-function Giver({ given: { created_by: id, given_by: email } }: { readonly given: GivenToAccount }) {
+function Giver({ given: { created_by: id, created_by_email: email } }: { readonly given: GivenToAccount }) {
   if (id === null) return texts.adminGiven.byCommand;
   return (
     <Link to="/admin/users/$userId" params={{ userId: id }}>

@@ -11,7 +11,7 @@ const given = (changes: Partial<GivenOverride> = {}): GivenOverride => ({
   ends_at: null,
   reason: 'why',
   state: 'in_force',
-  created_by: null,
+  created_by: null, created_by_email: null,
   created_at: '2026-11-01T10:00:00Z',
   ended_by: null,
   ended_at: null,
