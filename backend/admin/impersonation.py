@@ -69,7 +69,7 @@ class Impersonating:
             subject="Support is looking at your account",
             paragraphs=[
                 f"An operator has opened your account to {may}, for at most 30 minutes. They cannot pay, change your"
-                " password or two-factor sign-in, or make keys, and everything is written down.",
+                " password or two-factor sign-in, or make keys, and whatever they change is written down.",
                 "You find them among your sessions and can sign them out there.",
             ],
             link=mail.Link("Your sessions", f"{self.settings.frontend_base_url}/app/settings/security"),

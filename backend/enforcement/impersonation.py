@@ -5,7 +5,7 @@ among it; nor is anything where the operator was not given more than looking. Wh
 first, under both names: what cannot be written down is not done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from feature_platform.core.gcra import RateLimit
@@ -46,20 +46,22 @@ class Impersonations:
         """
         if principal.impersonator_id is None or (method in _LOOKS and not spends):
             return
-        if (method, path) != LEAVE:
-            if not spends and not path.startswith(_WRITABLE):
-                raise ImpersonationLocked("Nobody does this for somebody else; ask them to do it themselves.")
-            if not principal.may_write:
-                raise ImpersonationReadOnly("You act as this user to look only; begin again with access to write.")
+        actor = Actor("user", principal.user_id, principal.impersonator_id, address, request_id)
+        if (method, path) == LEAVE:
+            await self._record(actor, "user.impersonate.end", Target("user", str(principal.user_id)), now)
+            return
+        if not spends and not path.startswith(_WRITABLE):
+            raise ImpersonationLocked("Nobody does this for somebody else; ask them to do it themselves.")
+        if not principal.may_write:
+            raise ImpersonationReadOnly("You act as this user to look only; begin again with access to write.")
+        target, after = Target("account", str(principal.account_id)), {"method": method, "path": route}
+        await self._record(actor, "impersonation.request", target, now, after)
+
+    async def _record(
+        self, actor: Actor, action: str, target: Target, now: datetime, after: Mapping[str, str] | None = None
+    ) -> None:
         async with self._database.system() as session:
-            record(
-                session,
-                Actor("user", principal.user_id, principal.impersonator_id, address, request_id),
-                "impersonation.request",
-                Target("account", str(principal.account_id)),
-                now=now,
-                after={"method": method, "path": route},
-            )
+            record(session, actor, action, target, now=now, after=after)
 
 
 def own_takes(principal: Principal, account: Take, standard: RateLimit) -> Sequence[Take]:

@@ -214,7 +214,12 @@ async def test_it_ends(running: RunningApp, database: Database, clock: ManualClo
             answer = await client.post("/v1/auth/logout", headers={**headers, "X-Feature-Client": "web"})
             assert answer.status_code == 200
             assert "set-cookie" not in answer.headers  # the browser's cookie is the operator's own
-            assert (await last_act(database))["after"] == {"method": "POST", "path": "/v1/auth/logout"}
+            act = await last_act(database)
+            assert (act["action"], act["target_id"], str(act["real_actor_id"])) == (
+                "user.impersonate.end",
+                user.id,
+                admin.id,
+            )
         elif how == "ended by the user":
             listed = (await client.get("/v1/auth/sessions", headers=user.headers)).json()["items"]
             (theirs,) = [one for one in listed if one["is_operator"]]
