@@ -119,3 +119,26 @@ async def test_what_few_pass_goes_on_where_it_stopped(database: Database, accoun
     assert seen == [UUID(_id(number)) for number in range(ROWS, 0, -1_000)]
     assert parts == 1 + ROWS // 20_000
     assert (nothing.items, nothing.next) == ([], UUID(_id(ROWS - 20_000 + 1)))
+
+
+async def test_one_who_names_all_alike_hides_nobody(database: Database, account_id: AccountId) -> None:
+    other = (await customer(database)).person.account_id
+    alike = text("UPDATE denials SET request_ids = ARRAY['same', 'less'], decision_ids = ARRAY[id, id], count = 2")
+    async with database.system() as session:
+        await session.execute(FILL, {"account_id": other, "now": NOW, "rows": 1, "first": FIRST - 500})
+        await session.execute(alike)
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("VACUUM ANALYZE denials"))
+    with _plans(database) as plans:
+        async with database.read() as session:
+            found = await denial_log.named(session, None, "same")
+            folded = await denial_log.named(session, None, "less")
+        async with database.read(account_id) as session:
+            own = await denial_log.named(session, account_id, "same")
+    assert [one.account_id for one in found] == [account_id] * 100 + [other]
+    assert [one.id for one in own] == [one.id for one in found[:100]] == [UUID(_id(ROWS - n)) for n in range(100)]
+    assert [one.id for one in folded] == [one.id for one in own], "beyond the newest 5,000 nothing is looked for"
+    for plan in plans:
+        assert "Seq Scan" not in plan, plan
+        assert "Bitmap" not in plan, "nobody's rows are gathered to be put in order"

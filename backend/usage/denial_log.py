@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, String, Subquery, Uuid, and_, any_, func, literal, or_, select, text, union_all
+from sqlalchemy import ARRAY, Select, String, Subquery, Uuid, any_, func, literal, or_, select, text, union_all
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -26,10 +26,23 @@ _LONGEST_FOLD_MS = int(_LONGEST_FOLD.total_seconds() * 1_000)
 MOST_LOOKED_THROUGH = 5_000
 # Rows that a page looks at where not all of them are wanted.
 _MOST_READ = 20_000
+# Of one account that was refused under one name; and how many accounts are told apart.
 _MOST_NAMED = 100
+MOST_ACCOUNTS = 20
 # Row-level security hides from PostgreSQL how many rows pass. It expects one in two hundred, and would rather read and
 # sort all of them than go along an index until there are enough.
 _BY_INDEX = text("SELECT set_config('enable_seqscan', 'off', true)")
+_ACCOUNTS = text("""
+    WITH RECURSIVE found AS (
+        (SELECT account_id FROM denials WHERE request_ids[1] = :name ORDER BY account_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT account_id FROM denials WHERE request_ids[1] = :name AND account_id > found.account_id
+            ORDER BY account_id LIMIT 1
+        ) FROM found WHERE found.account_id IS NOT NULL
+    )
+    SELECT account_id FROM found WHERE account_id IS NOT NULL LIMIT :most
+""")
 _LONGEST_ID = 200
 # Between the second that a request's id bears and the refusal's own id, both made by one process.
 _SLACK = timedelta(seconds=5)
@@ -96,7 +109,8 @@ async def newest(
 async def named(session: ReadSession, account_id: AccountId | None, name: str) -> Sequence[Denial]:
     """The refusals with this decision, or else of this request, the newest first: of an account, or of all.
 
-    A caller may give several requests one id; no more than the newest hundred are said.
+    A caller may give several requests one id, and others the same: no more than the newest hundred of an account are
+    said, and no more than `MOST_ACCOUNTS` that have it as the first of a row.
     """
     if not (0 < len(name) <= _LONGEST_ID and name.isascii() and name.isprintable()):
         return []
@@ -104,17 +118,20 @@ async def named(session: ReadSession, account_id: AccountId | None, name: str) -
     decision = _as_uuid(name)
     if decision is not None:
         of_id = _of(account_id).where(Denial.id == decision)
-        found = (await session.scalars(of_id)).all()
         lowest = UUID(int=max(0, (decision.int >> 80) - _LONGEST_FOLD_MS) << 80)
         about_then = _of(account_id).where(Denial.id >= lowest, Denial.id <= decision)
-        return found or await _folded(session, about_then, literal(decision, Uuid()), Denial.decision_ids)
-    found = await _of_first_request(session, account_id, name)
-    request = literal(name, String)
-    at = second_of_request(name)
-    if not found and at is not None:
-        lowest, highest = first_id_of(at - _LONGEST_FOLD), first_id_of(at + _SLACK)
-        about_then = _of(account_id).where(Denial.id >= lowest, Denial.id < highest)
-        found = await _folded(session, about_then, request, Denial.request_ids)
+        found = (await session.scalars(of_id)).all()
+        found = found or await _folded(session, about_then, literal(decision, Uuid()), Denial.decision_ids)
+        if found:
+            return found
+    # Another may have used the id, too: the first of a row for one is among the folded for the other.
+    first = await _of_first_request(session, account_id, name)
+    request, at = literal(name, String), second_of_request(name)
+    if at is None:
+        return _together(first, await _folded(session, _of(account_id), request, Denial.request_ids))
+    lowest, highest = first_id_of(at - _LONGEST_FOLD), first_id_of(at + _SLACK)
+    about_then = _of(account_id).where(Denial.id >= lowest, Denial.id < highest)
+    found = _together(first, await _folded(session, about_then, request, Denial.request_ids))
     return found or await _folded(session, _of(account_id), request, Denial.request_ids)
 
 
@@ -157,12 +174,15 @@ def _is_by_time(account_id: AccountId | None, wanted: DenialFilter) -> bool:
 
 
 async def _of_first_request(session: ReadSession, account_id: AccountId | None, name: str) -> Sequence[Denial]:
-    """Found first and put in order then: what reads in order and looks for a name on its way may read for ever."""
-    its_key = (Denial.account_id, Denial.id, Denial.first_at)
-    hits = _of(account_id).with_only_columns(*its_key).where(Denial.request_ids[1] == name).cte()
-    newest_hits = select(hits.prefix_with("MATERIALIZED")).order_by(hits.c.id.desc()).limit(_MOST_NAMED).subquery()
-    is_it = and_(*(column == newest_hits.c[column.key] for column in its_key))
-    return (await session.scalars(select(Denial).join(newest_hits, is_it).order_by(Denial.id.desc()))).all()
+    """Those of which it is the first. From one account to the next by index: of one there may be very many."""
+    accounts: Sequence[UUID] = [account_id] if account_id is not None else []
+    if account_id is None:
+        accounts = (await session.scalars(_ACCOUNTS, {"name": name, "most": MOST_ACCOUNTS})).all()
+    if not accounts:
+        return []
+    rows = select(Denial).where(Denial.request_ids[1] == name).order_by(Denial.id.desc()).limit(_MOST_NAMED)
+    of_each = union_all(*(select(rows.where(Denial.account_id == each).subquery()) for each in accounts)).subquery()
+    return (await session.scalars(select(aliased(Denial, of_each)))).all()
 
 
 async def _folded(
@@ -170,8 +190,15 @@ async def _folded(
 ) -> Sequence[Denial]:
     """Those of the newest of these rows that have a name among theirs, also where another was the first."""
     read = aliased(Denial, rows.order_by(Denial.id.desc()).limit(MOST_LOOKED_THROUGH).subquery())
-    is_named = name == any_(getattr(read, among.key))
-    return (await session.scalars(select(read).where(is_named).order_by(read.id.desc()).limit(_MOST_NAMED))).all()
+    place = func.row_number().over(partition_by=read.account_id, order_by=read.id.desc()).label("place")
+    having = select(read, place).where(name == any_(getattr(read, among.key))).subquery()
+    kept = aliased(Denial, having)
+    return (await session.scalars(select(kept).where(having.c.place <= _MOST_NAMED).order_by(kept.id.desc()))).all()
+
+
+def _together(first: Sequence[Denial], folded: Sequence[Denial]) -> Sequence[Denial]:
+    found = {denial.id: denial for denial in (*first, *folded)}
+    return sorted(found.values(), key=lambda denial: denial.id, reverse=True)
 
 
 def _as_uuid(name: str) -> UUID | None:

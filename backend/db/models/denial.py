@@ -32,10 +32,9 @@ class Denial(Base):
         CheckConstraint("used >= 0 AND held >= 0 AND limit_amount >= 0", name="not_negative"),
         CheckConstraint("window_start < window_end", name="window"),
         CheckConstraint("jsonb_typeof(rules) = 'array'", name="rules"),
-        Index("ix_denials_request", "account_id", text("(request_ids[1])")),
         Index("ix_denials_first_at", "first_at"),
         Index("ix_denials_id", "id"),
-        Index("ix_denials_first_request", text("(request_ids[1])")),
+        Index("ix_denials_named", text("(request_ids[1])"), "account_id", "id"),
         Index("ix_denials_key", "key_id", "id", postgresql_where=text("key_id IS NOT NULL")),
         {"postgresql_partition_by": "RANGE (first_at)"},
     )
