@@ -112,6 +112,8 @@ def test_a_deletion_shows_what_it_takes_along_and_is_done(page: Page, product: P
         expect(page.get_by_text("Sessions: 1")).to_be_visible()
         expect(page.get_by_text("Keys: 1")).to_be_visible()
         looked_at(page, "operators-delete", dark=True)
+        page.get_by_label("Their address").fill("mary.op-gone@example.com")
+        page.get_by_label("Reason").fill("asked for it")
         page.get_by_role("button", name="Delete them for good").click()
         expect(page.get_by_text("The user is deleted, and the address is free.")).to_be_visible()
         assert user.get("/v1/ping").status_code == 401

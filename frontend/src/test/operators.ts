@@ -24,15 +24,15 @@ const ALL: readonly Permission[] = [
 ];
 
 /** What the network answers about a signed-in operator who may all of these; everything, if nothing is said. */
-export function operates(permissions: readonly Permission[] = ALL) {
+export function operates(permissions: readonly Permission[] = ALL, roles: Operator['roles'] = ['superadmin']) {
   const operator: Operator = {
     user_id: OPERATOR_ID,
     email: 'root@example.com',
-    roles: ['superadmin'],
+    roles,
     permissions: [...permissions],
   };
   return {
-    'GET /v1/auth/me': [200, me({ id: OPERATOR_ID, email: 'root@example.com', roles: ['superadmin'] })],
+    'GET /v1/auth/me': [200, me({ id: OPERATOR_ID, email: 'root@example.com', roles })],
     'GET /v1/admin/me': [200, operator],
   } as const;
 }

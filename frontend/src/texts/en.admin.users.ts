@@ -78,6 +78,9 @@ export const adminUserTexts = {
     acts: 'What you can do',
     oneself:
       'This is yourself. You cannot lock or delete yourself, change your address or take your second factor away here: use your own settings, or ask another operator.',
+    oneselfGets: (oneself: string) => `${oneself} Nor can you give yourself a plan or another limit.`,
+    isOperator: 'This user is an operator: only a superadmin changes operators.',
+    noActingAs: 'This user is an operator: nobody acts as an operator.',
     isDeleted: 'This user is deleted: nothing can be changed any more.',
     notDone: 'Nothing was changed',
     cancel: 'Cancel',
@@ -96,6 +99,8 @@ export const adminUserTexts = {
     keys: {
       caption: 'Keys of the own account',
       none: 'This account has no key in use.',
+      locked: 'These keys rest, because the user is locked. They work again once the user is unlocked.',
+      unconfirmed: 'These keys rest, because the user has not confirmed their address. They work again once that is done.',
       name: 'Name',
       prefix: 'Begins with',
       scopes: 'May',
@@ -131,6 +136,7 @@ export const adminUserTexts = {
       },
       taken: (what: string) => `Taken back. ${what}`,
       grant: 'Give another limit',
+      oneself: 'This is yourself: another operator, or a superadmin, gives you a limit and takes it back.',
       meter: 'Meter',
       kind: 'How',
       kinds: { add: 'More than the plan gives', set: 'In place of the plan’s limit' },

@@ -1,6 +1,7 @@
 import type { UserWhole } from '../../api/types';
 import { texts } from '../../texts';
 import { formatMoment } from '../../texts/format';
+import { Notice } from '../../ui/Notice';
 import type { Reader } from '../../usage/meterText';
 import { DataTable } from '../DataTable';
 import classes from './User.module.css';
@@ -17,31 +18,42 @@ export function KeysTab({ user, reader }: KeysTabProps) {
     iso === null ? otherwise : formatMoment(iso, reader.zone, reader.now);
   if (user.keys.length === 0) return <p className={classes.quiet}>{words.none}</p>;
   return (
-    <DataTable caption={words.caption}>
-      <thead>
-        <tr>
-          <th scope="col">{words.name}</th>
-          <th scope="col">{words.prefix}</th>
-          <th scope="col">{words.scopes}</th>
-          <th scope="col">{words.made}</th>
-          <th scope="col">{words.used}</th>
-          <th scope="col">{words.expires}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {user.keys.map((key) => (
-          <tr key={key.id}>
-            <th scope="row">{key.name}</th>
-            <td>
-              <code>{key.prefix}…</code>
-            </td>
-            <td>{key.scopes.length === 0 ? words.allScopes : key.scopes.join(', ')}</td>
-            <td>{at(key.created_at, '')}</td>
-            <td>{at(key.last_used_at, words.neverUsed)}</td>
-            <td>{at(key.expires_at, words.noExpiry)}</td>
+    <>
+      <Resting status={user.status} />
+      <DataTable caption={words.caption}>
+        <thead>
+          <tr>
+            <th scope="col">{words.name}</th>
+            <th scope="col">{words.prefix}</th>
+            <th scope="col">{words.scopes}</th>
+            <th scope="col">{words.made}</th>
+            <th scope="col">{words.used}</th>
+            <th scope="col">{words.expires}</th>
           </tr>
-        ))}
-      </tbody>
-    </DataTable>
+        </thead>
+        <tbody>
+          {user.keys.map((key) => (
+            <tr key={key.id}>
+              <th scope="row">{key.name}</th>
+              <td>
+                <code>{key.prefix}…</code>
+              </td>
+              <td>{key.scopes.length === 0 ? words.allScopes : key.scopes.join(', ')}</td>
+              <td>{at(key.created_at, '')}</td>
+              <td>{at(key.last_used_at, words.neverUsed)}</td>
+              <td>{at(key.expires_at, words.noExpiry)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </DataTable>
+    </>
   );
+}
+
+/** Why the keys do not work although each of them is in force. */
+function Resting({ status }: Pick<UserWhole, 'status'>) {
+  const words = texts.adminUser.keys;
+  if (status === 'suspended') return <Notice tone="near" title={words.locked} />;
+  if (status === 'unverified') return <Notice tone="near" title={words.unconfirmed} />;
+  return null;
 }

@@ -4,8 +4,10 @@ import { texts } from '../../texts';
 import { formatMoment } from '../../texts/format';
 import type { Reader } from '../../usage/meterText';
 import { DataTable } from '../DataTable';
+import { useOperator } from '../useOperator';
 import { ActList } from './acts/ActList';
 import { RevokeSessions } from './acts/accessActs';
+import { actsOn } from './acts/actTable';
 import classes from './User.module.css';
 
 interface SessionsTabProps {
@@ -16,6 +18,8 @@ interface SessionsTabProps {
 /** Where the user is signed in, and the way to end that. */
 export function SessionsTab({ user, reader }: SessionsTabProps) {
   const words = texts.adminUser.sessions;
+  const operator = useOperator();
+  const mayEnd = actsOn(user, operator).some(({ name }) => name === 'revoke');
   const at = (iso: string) => formatMoment(iso, reader.zone, reader.now);
   return (
     <>
@@ -48,7 +52,7 @@ export function SessionsTab({ user, reader }: SessionsTabProps) {
           </tbody>
         </DataTable>
       )}
-      {user.sessions.length > 0 && (
+      {user.sessions.length > 0 && mayEnd && (
         <ActList>
           <RevokeSessions user={user} />
         </ActList>

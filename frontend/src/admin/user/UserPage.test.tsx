@@ -2,7 +2,7 @@ import { screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { address, network, open, problem, type Call } from '../../test/app';
-import { operates, OPERATOR_ID, userWhole, USER_ID } from '../../test/operators';
+import { operates, userWhole, USER_ID } from '../../test/operators';
 
 const USER = `GET /v1/admin/users/${USER_ID}`;
 const PLACE = `/admin/users/${USER_ID}`;
@@ -166,24 +166,6 @@ describe('the acts', () => {
       await userEvent.click(await button(begin));
       await userEvent.click(await button(confirm));
       expect(await screen.findByText(said)).toBeTruthy();
-    }
-  });
-
-  it('are those that the operator may do', async () => {
-    network({ ...operates(['users.read', 'users.sessions']), [USER]: [200, userWhole()] });
-    open(PLACE, 'signed-in');
-    const panel = within(await screen.findByRole('region', { name: 'What you can do' }));
-    expect(panel.getAllByRole('button').map(({ textContent }) => textContent)).toEqual(['End all sessions']);
-  });
-
-  it('do not lock oneself', async () => {
-    const own = `GET /v1/admin/users/${OPERATOR_ID}`;
-    network({ ...operates(), [own]: [200, userWhole({ id: OPERATOR_ID, mfa_enabled: true })] });
-    open(`/admin/users/${OPERATOR_ID}`, 'signed-in');
-    const panel = within(await screen.findByRole('region', { name: 'What you can do' }));
-    expect(panel.getByText(/This is yourself/)).toBeTruthy();
-    for (const name of ['Lock this user', 'Change address', 'Turn two-factor sign-in off']) {
-      expect(panel.queryByRole('button', { name })).toBeNull();
     }
   });
 });

@@ -1,50 +1,34 @@
 import type { UserWhole } from '../../../api/types';
 import { texts } from '../../../texts';
 import { Panel } from '../../../ui/Panel';
-import { useOperator } from '../../useOperator';
+import { useOperator, type KnownOperator } from '../../useOperator';
 import classes from '../User.module.css';
-import { ClearLimits, Lock, ResetSecondFactor, RevokeSessions, Unlock } from './accessActs';
-import { ActAsUser } from './ActAsUser';
 import { ActList } from './ActList';
-import { DeleteUser } from './DeleteAct';
-import { ChangeAddress, Rename, ResendLink } from './identityActs';
-import { AssignPlan } from './PlanAct';
-import { SetRoles } from './RolesAct';
+import { actsOf, actsOn } from './actTable';
 
-/** All that the reader may do to a user, as they are now. */
+/** All that the reader may do to a user, as they are now; nothing for who only looks. */
 export function ActsPanel({ user }: { readonly user: UserWhole }) {
-  const { userId } = useOperator();
-  const words = texts.adminUser;
+  const operator = useOperator();
+  if (actsOf(operator).length === 0) return null;
+  const why = whyNot(user, operator);
   return (
-    <Panel heading={words.acts}>
-      {user.id === userId && <p className={classes.quiet}>{words.oneself}</p>}
-      {user.deleted_at !== null && <p className={classes.quiet}>{words.isDeleted}</p>}
-      <ActList>{user.deleted_at === null && <Acts user={user} isOneself={user.id === userId} />}</ActList>
+    <Panel heading={texts.adminUser.acts}>
+      {why !== null && <p className={classes.quiet}>{why}</p>}
+      <ActList>
+        {actsOn(user, operator).map(({ name, Act }) => (
+          <Act key={name} user={user} />
+        ))}
+      </ActList>
     </Panel>
   );
 }
 
-interface ActsProps {
-  readonly user: UserWhole;
-  readonly isOneself: boolean;
-}
-
-function Acts({ user, isOneself }: ActsProps) {
-  const { may } = useOperator();
-  return (
-    <>
-      {may('users.impersonate') && user.status === 'active' && !isOneself && <ActAsUser user={user} />}
-      {may('users.edit') && <Rename user={user} />}
-      {may('users.edit') && may('users.address') && !isOneself && <ChangeAddress user={user} />}
-      {may('users.edit') && user.status === 'unverified' && <ResendLink user={user} />}
-      {may('plans.assign') && <AssignPlan user={user} />}
-      {may('users.edit') && <ClearLimits user={user} />}
-      {may('users.sessions') && <RevokeSessions user={user} />}
-      {may('users.second_factor') && user.mfa_enabled && !isOneself && <ResetSecondFactor user={user} />}
-      {may('users.roles') && <SetRoles key={user.roles.toSorted().join()} user={user} />}
-      {may('users.lock') && user.status === 'active' && !isOneself && <Lock user={user} />}
-      {may('users.lock') && user.status === 'suspended' && <Unlock user={user} />}
-      {may('users.delete') && !isOneself && <DeleteUser user={user} />}
-    </>
-  );
+/** Why something that the role allows is not offered here. */
+function whyNot(user: UserWhole, operator: KnownOperator): string | null {
+  const words = texts.adminUser;
+  const barred = operator.barredFrom(user);
+  if (user.deleted_at !== null) return words.isDeleted;
+  if (barred === 'oneself') return operator.isSuperadmin ? words.oneself : words.oneselfGets(words.oneself);
+  if (barred === 'operator') return words.isOperator;
+  return user.roles.length > 0 ? words.noActingAs : null;
 }

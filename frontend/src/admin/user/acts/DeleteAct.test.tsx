@@ -50,7 +50,17 @@ describe('a deletion', () => {
       HOSTILE,
     ]);
     expect(calls.filter(({ route }) => route.startsWith('DELETE'))).toEqual([]);
-    await userEvent.click(await button('Delete them for good'));
+    const remove = await button('Delete them for good');
+    expect(remove.hasAttribute('disabled')).toBe(true);
+    await userEvent.type(question.getByLabelText('Their address'), 'grace@example.co');
+    expect(remove.hasAttribute('disabled')).toBe(true);
+    await userEvent.type(question.getByLabelText('Their address'), 'm');
+    await userEvent.click(remove);
+    expect(question.getByText('Say why.')).toBeTruthy();
+    expect(calls.filter(({ route }) => route.startsWith('DELETE'))).toEqual([]);
+    await userEvent.type(question.getByLabelText('Reason'), ' asked for it ');
+    await userEvent.click(remove);
+    expect(calls.find(({ route }) => route.startsWith('DELETE'))?.query).toEqual({ reason: 'asked for it' });
     expect(await screen.findByText('The user is deleted, and the address is free.')).toBeTruthy();
     expect(await screen.findByText('This user is deleted: nothing can be changed any more.')).toBeTruthy();
     expect(within(screen.getByRole('region', { name: 'Who' })).getAllByText('Deleted')).not.toEqual([]);
@@ -61,6 +71,7 @@ describe('a deletion', () => {
     open(PLACE, 'signed-in');
     await userEvent.click(await button('Delete this user'));
     expect(await screen.findByText('It could not be found out what goes with them')).toBeTruthy();
+    await userEvent.type(screen.getByLabelText('Their address'), 'grace@example.com');
     expect((await button('Delete them for good')).hasAttribute('disabled')).toBe(true);
   });
 });

@@ -1,4 +1,6 @@
+import { TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { deletionQuery } from '../../../api/adminQueries';
 import { api } from '../../../api/client';
 import { answerOf } from '../../../api/problem';
@@ -8,17 +10,50 @@ import { Placeholder } from '../../../ui/Placeholder';
 import { Act } from './Act';
 import { pathOf, type ActProps } from './actProps';
 import { takenAlong } from './deletionText';
+import { ReasonField } from './ReasonField';
 
-/** Ends a user. What goes with them is shown before. */
+/** Ends a user. What goes with them is shown before, and who it is has to be typed. */
 export function DeleteUser({ user }: ActProps) {
+  const [typed, setTyped] = useState('');
+  const [reason, setReason] = useState('');
+  const [isTried, setIsTried] = useState(false);
   const words = texts.adminUser.remove;
   // Loaded where it is shown.
   const isKnown = useQuery({ ...deletionQuery(user.id), enabled: false }).data !== undefined;
+  const isTyped = typed.trim().toLowerCase() === user.email.toLowerCase();
+
   async function act() {
-    await answerOf(api.DELETE('/v1/admin/users/{user_id}', pathOf(user)));
+    const { path } = pathOf(user).params;
+    const query = { reason: reason.trim() };
+    await answerOf(api.DELETE('/v1/admin/users/{user_id}', { params: { path, query } }));
     return words.done;
   }
-  return <Act {...words} act={act} isPossible={isKnown} fields={<TakenAlong user={user} />} />;
+
+  return (
+    <Act
+      {...words}
+      act={act}
+      isPossible={isKnown && isTyped}
+      isReady={() => {
+        setIsTried(true);
+        return reason.trim() !== '';
+      }}
+      fields={
+        <>
+          <TakenAlong user={user} />
+          <TextInput
+            label={words.address}
+            description={words.addressHint(user.email)}
+            autoComplete="off"
+            spellCheck={false}
+            value={typed}
+            onChange={(event) => setTyped(event.currentTarget.value)}
+          />
+          <ReasonField label={words.reason} hint={words.reasonHint} value={reason} onChange={setReason} isMissed={isTried} />
+        </>
+      }
+    />
+  );
 }
 
 function TakenAlong({ user }: ActProps) {

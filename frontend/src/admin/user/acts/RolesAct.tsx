@@ -10,6 +10,11 @@ import { pathOf, type ActProps } from './actProps';
 
 /** Makes the user an operator, another kind of one, or none. */
 export function SetRoles({ user }: ActProps) {
+  // Other roles begin a new form: what was chosen in it were those of before.
+  return <RolesForm key={user.roles.toSorted().join()} user={user} />;
+}
+
+function RolesForm({ user }: ActProps) {
   const [chosen, setChosen] = useState<readonly string[]>(user.roles);
   const words = texts.adminUser.setRoles;
   const labels = texts.adminUsers.roles;

@@ -46,7 +46,9 @@ export function RevokeSessions({ user }: ActProps) {
     const { revoked_count: count } = await answerOf(api.POST('/v1/admin/users/{user_id}/revoke-sessions', pathOf(user)));
     return count === 1 ? words.doneOne : words.done(formatCount(count));
   }
-  return <Act {...words} act={act} />;
+  // As it is, an address that is not confirmed keeps the keys from working, and so does a lock.
+  const detail = `${words.detail} ${user.status === 'active' ? words.keysGoOn : words.keysRest}`;
+  return <Act {...words} detail={detail} act={act} />;
 }
 
 export function ResetSecondFactor({ user }: ActProps) {

@@ -25,7 +25,9 @@ interface OverridesTabProps {
 /** Limits of the user's own account beside its plan's: those that were ever given, and the way to give another. */
 export function OverridesTab({ user, page, reader }: OverridesTabProps) {
   const given = useQuery(userOverridesQuery(user.id, page));
-  const { may } = useOperator();
+  const operator = useOperator();
+  const barred = operator.isSuperadmin ? null : operator.barredFrom(user);
+  const mayWrite = operator.may('overrides.write');
   const meters = user.usage?.meters ?? [];
   const words = texts.adminUser.overrides;
   return (
@@ -38,7 +40,7 @@ export function OverridesTab({ user, page, reader }: OverridesTabProps) {
         {given.data?.items.length === 0 && <p className={classes.quiet}>{words.none}</p>}
         <ActList>
           {given.data?.items.map((one) => (
-            <Line key={one.id} given={one} userId={user.id} meters={meters} reader={reader} />
+            <Line key={one.id} given={one} mayTake={mayWrite && barred === null} userId={user.id} meters={meters} reader={reader} />
           ))}
         </ActList>
         {given.data && (
@@ -52,7 +54,8 @@ export function OverridesTab({ user, page, reader }: OverridesTabProps) {
           />
         )}
       </Panel>
-      {may('overrides.write') && meters.length > 0 && (
+      {mayWrite && barred !== null && <p className={classes.quiet}>{barred === 'oneself' ? words.oneself : texts.adminUser.isOperator}</p>}
+      {mayWrite && barred === null && meters.length > 0 && (
         <Panel heading={words.grant}>
           <GrantForm userId={user.id} meters={meters} reader={reader} />
         </Panel>
@@ -63,13 +66,13 @@ export function OverridesTab({ user, page, reader }: OverridesTabProps) {
 
 interface LineProps {
   readonly given: GivenOverride;
+  readonly mayTake: boolean;
   readonly userId: string;
   readonly meters: readonly MeterUsage[];
   readonly reader: Reader;
 }
 
-function Line({ given, userId, meters, reader }: LineProps) {
-  const { may } = useOperator();
+function Line({ given, mayTake, userId, meters, reader }: LineProps) {
   const words = texts.adminUser.overrides;
   const name = changeText(given, meters);
   const detail = (
@@ -78,7 +81,7 @@ function Line({ given, userId, meters, reader }: LineProps) {
       <p className={classes.note}>{given.reason}</p>
     </>
   );
-  if (!may('overrides.write') || !['scheduled', 'in_force'].includes(given.state)) {
+  if (!mayTake || !['scheduled', 'in_force'].includes(given.state)) {
     return (
       <div className={classes.act}>
         <div>
