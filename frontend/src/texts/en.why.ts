@@ -20,7 +20,7 @@ export const whyTexts = {
     untilTakenBack: 'until it is taken back',
   },
 
-  days: { from: 'From', until: 'Until' },
+  days: { from: 'From', until: 'Until', backwards: 'Choose a day that is not before the first one.' },
 
   requests: {
     heading: 'Refused requests',

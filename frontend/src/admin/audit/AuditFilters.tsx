@@ -1,9 +1,10 @@
 import { Button, TextInput } from '@mantine/core';
-import { useState, type SyntheticEvent } from 'react';
+import { useId, useState, type SyntheticEvent } from 'react';
 import { texts } from '../../texts';
-import { DayFields } from '../../ui/DayFields';
+import { DayFields, isBackwards } from '../../ui/DayFields';
 import classes from './Audit.module.css';
-import { auditSearch, isId, type AuditSearch } from './auditSearch';
+import { auditSearch, isUser, type AuditSearch } from './auditSearch';
+import { KNOWN_ACTS } from './knownActs';
 
 const FIELDS = ['action', 'actor', 'target', 'request'] as const;
 type Field = (typeof FIELDS)[number];
@@ -20,12 +21,14 @@ export function AuditFilters({ search, onShow }: AuditFiltersProps) {
   const [isChecked, setIsChecked] = useState(false);
   const wanted: Record<string, unknown> = { ...search, ...typed, page: undefined };
   const actor = typeof wanted.actor === 'string' ? wanted.actor.trim() : '';
-  const isWrong = actor !== '' && !isId(actor);
+  const isWrong = actor !== '' && !isUser(actor);
+  const days = { ...search, ...typed };
+  const acts = useId();
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();
     setIsChecked(true);
-    if (!isWrong) onShow(auditSearch({ ...wanted, actor }));
+    if (!isWrong && !isBackwards(days)) onShow(auditSearch({ ...wanted, actor }));
   }
 
   return (
@@ -40,10 +43,16 @@ export function AuditFilters({ search, onShow }: AuditFiltersProps) {
           maxLength={320}
           autoComplete="off"
           spellCheck={false}
+          list={name === 'action' ? acts : undefined}
           onChange={({ currentTarget: { value } }) => setTyped({ ...typed, [name]: value })}
         />
       ))}
-      <DayFields range={{ ...search, ...typed }} onChange={(changed) => setTyped({ ...typed, ...changed })} />
+      <datalist id={acts}>
+        {KNOWN_ACTS.map((act) => (
+          <option key={act} value={act} />
+        ))}
+      </datalist>
+      <DayFields range={days} onChange={(changed) => setTyped({ ...typed, ...changed })} />
       <div className={classes.buttons}>
         <Button type="submit">{words.show}</Button>
         {Object.keys(search).length > 0 && (

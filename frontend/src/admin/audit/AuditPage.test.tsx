@@ -1,4 +1,4 @@
-import { screen, within } from '@testing-library/react';
+import { fireEvent, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { address, network, open, problem, type Call } from '../../test/app';
@@ -26,8 +26,9 @@ describe('the audit log', () => {
     expect(await screen.findByText(hostile)).toBeTruthy();
     expect(document.querySelector('img[src=x]')).toBeNull();
     expect(screen.getByText('Seal 12')).toBeTruthy();
-    expect(screen.getByRole('link', { name: OPERATOR_ID }).getAttribute('href')).toBe(`/admin/users/${OPERATOR_ID}`);
-    expect(screen.getByRole('link', { name: USER_ID })).toBeTruthy();
+    const by = screen.getByRole('link', { name: 'root@example.com' });
+    expect([by.getAttribute('href'), by.title]).toEqual([`/admin/users/${OPERATOR_ID}`, OPERATOR_ID]);
+    expect(screen.getByRole('link', { name: 'ada@example.com' }).title).toBe(USER_ID);
     const button = screen.getByRole('button', { name: /^(Open|Close) user\.lock, / });
     expect(button.getAttribute('aria-expanded')).toBe('false');
     await userEvent.click(button);
@@ -48,12 +49,12 @@ describe('the audit log', () => {
     network({
       ...operates(),
       [LOG]: page([
-        auditEvent({ actor_id: USER_ID, real_actor_id: real, seal: null, target_kind: 'account', target_id: 'a1' }),
+        auditEvent({ actor_id: USER_ID, actor_email: 'ada@example.com', real_actor_id: real, seal: null, target_kind: 'account', target_id: 'a1' }),
         auditEvent({ id: '2', actor_kind: 'command', actor_id: null }),
       ]),
     });
     open('/admin/audit', 'signed-in');
-    expect((await screen.findByText('Not sealed yet')).closest('tr')?.textContent).toContain(`${real} acting as ${USER_ID}`);
+    expect((await screen.findByText('Not sealed yet')).closest('tr')?.textContent).toContain(`${real} acting as ada@example.com`);
     expect(screen.getByText('a command on the server')).toBeTruthy();
     expect(screen.getByText('2 acts. Times and days are those of Berlin.')).toBeTruthy();
   });
@@ -76,19 +77,35 @@ describe('the audit log', () => {
     await userEvent.clear(by);
     await userEvent.type(by, 'ada');
     await userEvent.click(screen.getByRole('button', { name: 'Show these acts' }));
-    expect(screen.getByText('Enter the whole id of a user.')).toBeTruthy();
+    expect(screen.getByText('Enter the whole address or id of a user.')).toBeTruthy();
     expect(address()).toContain('page=3');
     await userEvent.clear(by);
-    await userEvent.clear(screen.getByRole('textbox', { name: 'Act' }));
-    await userEvent.type(screen.getByRole('textbox', { name: 'Act' }), 'key.');
+    const act = screen.getByRole<HTMLInputElement>('combobox', { name: 'Act' });
+    expect(Array.from(act.list?.options ?? [], ({ value }) => value)).toContain('user.lock');
+    await userEvent.type(by, 'ada@example.com');
+    await userEvent.clear(act);
+    await userEvent.type(act, 'key.');
     await userEvent.click(screen.getByRole('button', { name: 'Show these acts' }));
     await vi.waitFor(() =>
-      expect(address()).toBe('/admin/audit?action=key.&target=t&request=req_1&from=2026-11-23&until=2026-11-23'),
+      expect(address()).toBe('/admin/audit?action=key.&actor=ada%40example.com&target=t&request=req_1&from=2026-11-23&until=2026-11-23'),
     );
     await vi.waitFor(() => expect(asked(calls).at(-1)?.action).toBe('key.'));
     await userEvent.click(screen.getByRole('button', { name: 'Show all' }));
     await vi.waitFor(() => expect(address()).toBe('/admin/audit'));
-    await vi.waitFor(() => expect(screen.getByRole<HTMLInputElement>('textbox', { name: 'Act' }).value).toBe(''));
+    await vi.waitFor(() => expect(screen.getByRole<HTMLInputElement>('combobox', { name: 'Act' }).value).toBe(''));
+  });
+
+  it('is not asked for a time that ends before it begins', async () => {
+    network({ ...operates(), [LOG]: page([auditEvent()]) });
+    open('/admin/audit?from=2026-11-23', 'signed-in');
+    const until = await screen.findByLabelText('Until');
+    fireEvent.change(until, { target: { value: '2026-11-22' } });
+    expect(screen.getByText('Choose a day that is not before the first one.')).toBeTruthy();
+    await userEvent.click(screen.getByRole('button', { name: 'Show these acts' }));
+    expect(address()).toBe('/admin/audit?from=2026-11-23');
+    fireEvent.change(until, { target: { value: '2026-11-23' } });
+    await userEvent.click(screen.getByRole('button', { name: 'Show these acts' }));
+    await vi.waitFor(() => expect(address()).toBe('/admin/audit?from=2026-11-23&until=2026-11-23'));
   });
 
   it('is downloaded whole with the same filters', async () => {
@@ -118,6 +135,14 @@ describe('the audit log', () => {
     open('/admin/health', 'signed-in');
     expect(await screen.findByRole('link', { name: 'Health' })).toBeTruthy();
     expect(screen.queryByRole('link', { name: 'Audit' })).toBeNull();
+  });
+
+  it('says to who may not read it that they may not, and nothing else', async () => {
+    const calls = network({ ...operates(['users.read']), [LOG]: problem(403, 'permission_missing', 'No.') });
+    open('/admin/audit', 'signed-in');
+    expect(await screen.findByText('Your role does not read the audit log')).toBeTruthy();
+    expect(screen.queryByRole('search')).toBeNull();
+    expect(asked(calls)).toEqual([]);
   });
 });
 

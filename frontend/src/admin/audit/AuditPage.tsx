@@ -5,17 +5,33 @@ import { useReader } from '../../overview/useReader';
 import { texts } from '../../texts';
 import { formatCount, zoneName } from '../../texts/format';
 import { ErrorNotice } from '../../ui/ErrorNotice';
+import { Notice } from '../../ui/Notice';
 import { PageHeading } from '../../ui/PageHeading';
 import { Placeholder } from '../../ui/Placeholder';
 import { PageLinks } from '../PageLinks';
+import { useOperator } from '../useOperator';
 import classes from './Audit.module.css';
 import { AuditFilters } from './AuditFilters';
 import { auditQueryOf, PAGE_SIZE, type AuditSearch } from './auditSearch';
 import { AuditTable } from './AuditTable';
 import { DownloadAudit } from './DownloadAudit';
 
-/** What was done by whom. Filters and page are in the address. */
+/** What was done by whom. Filters and page are in the address; who may not read it is told so, and sees nothing else. */
 export function AuditPage({ search }: { readonly search: AuditSearch }) {
+  const { may } = useOperator();
+  const words = texts.audit;
+  if (may('audit.read')) return <Log search={search} />;
+  return (
+    <>
+      <PageHeading>{words.heading}</PageHeading>
+      <Notice tone="near" title={words.forbidden}>
+        <p>{words.forbiddenDetail}</p>
+      </Notice>
+    </>
+  );
+}
+
+function Log({ search }: { readonly search: AuditSearch }) {
   const reader = useReader();
   const navigate = useNavigate();
   const { page = 1, ...filters } = search;
@@ -35,9 +51,12 @@ export function AuditPage({ search }: { readonly search: AuditSearch }) {
       )}
       {events.data && (
         <>
-          <p role="status" className={classes.quiet}>
-            {countText(events.data)} {words.zone(zoneName(reader.zone))}
-          </p>
+          <div className={classes.top}>
+            <p role="status" className={classes.quiet}>
+              {countText(events.data)} {words.zone(zoneName(reader.zone))}
+            </p>
+            <DownloadAudit key={key} query={query} />
+          </div>
           {events.data.items.length > 0 ? (
             <AuditTable events={events.data.items} reader={reader} isBusy={events.isPlaceholderData} />
           ) : (
@@ -51,7 +70,6 @@ export function AuditPage({ search }: { readonly search: AuditSearch }) {
             isExact={events.data.total_is_exact}
             shown={events.data.items.length}
           />
-          <DownloadAudit key={key} query={query} />
         </>
       )}
     </>

@@ -19,7 +19,7 @@ interface AuditTableProps {
 export function AuditTable({ events, reader, isBusy }: AuditTableProps) {
   const words = texts.audit;
   return (
-    <DataTable caption={words.table} isBusy={isBusy}>
+    <DataTable caption={words.table} isBusy={isBusy} stacks>
       <thead>
         <tr>
           <th scope="col">{words.at}</th>
@@ -53,17 +53,19 @@ function Row({ event, reader }: { readonly event: AuditEvent; readonly reader: R
         <th scope="row" className={classes.fixed}>
           <time dateTime={event.at}>{at}</time>
         </th>
-        <td>
+        <td data-label={words.action}>
           <code>{event.action}</code>
         </td>
-        <td className={classes.cell}>
+        <td className={classes.cell} data-label={words.actor}>
           <Actor event={event} />
         </td>
-        <td className={classes.cell}>
+        <td className={classes.cell} data-label={words.target}>
           <Target event={event} />
         </td>
-        <td className={classes.cell}>{event.reason}</td>
-        <td className={classes.fixed}>
+        <td className={classes.cell} data-label={words.reason}>
+          {event.reason}
+        </td>
+        <td className={classes.fixed} data-label={words.seal}>
           {event.seal === null ? words.unsealed : words.sealed(formatCount(event.seal))}
         </td>
         <td>
@@ -101,34 +103,38 @@ function Row({ event, reader }: { readonly event: AuditEvent; readonly reader: R
 }
 
 /** Who did it, and as whom where they acted as somebody else: both are named. */
-function Actor({ event: { actor_kind: kind, actor_id: actor, real_actor_id: real } }: { readonly event: AuditEvent }) {
+function Actor({ event }: { readonly event: AuditEvent }) {
   const words = texts.audit;
-  if (actor === null) return words.actors[kind];
-  if (real === null) return <UserLink id={actor} />;
+  const { actor_id: actor, real_actor_id: real } = event;
+  if (actor === null) return words.actors[event.actor_kind];
+  const named = <UserLink id={actor} email={event.actor_email} />;
+  if (real === null) return named;
   return (
     <>
-      <UserLink id={real} /> {words.actedAs} <UserLink id={actor} />
+      <UserLink id={real} email={event.real_actor_email} /> {words.actedAs} {named}
     </>
   );
 }
 
-function Target({ event: { target_kind: kind, target_id: target } }: { readonly event: AuditEvent }) {
+function Target({ event: { target_kind: kind, target_id: target, target_email: email } }: { readonly event: AuditEvent }) {
   if (target === null) return null;
-  return kind === 'user' ? (
+  return (
     <>
-      {kind} <UserLink id={target} />
-    </>
-  ) : (
-    <>
-      {kind} <code>{target}</code>
+      {kind} {kind === 'user' ? <UserLink id={target} email={email} /> : <code>{target}</code>}
     </>
   );
 }
 
-function UserLink({ id }: { readonly id: string }) {
+interface UserLinkProps {
+  readonly id: string;
+  /** The one they have now; null where none is known. */
+  readonly email: string | null;
+}
+
+function UserLink({ id, email }: UserLinkProps) {
   return (
-    <Link to="/admin/users/$userId" params={{ userId: id }}>
-      <code>{id}</code>
+    <Link to="/admin/users/$userId" params={{ userId: id }} title={id}>
+      {email ?? <code>{id}</code>}
     </Link>
   );
 }

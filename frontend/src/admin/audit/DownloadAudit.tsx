@@ -7,6 +7,7 @@ import { texts } from '../../texts';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { Notice } from '../../ui/Notice';
 import { saveFile } from '../../ui/saveFile';
+import classes from './Audit.module.css';
 
 /** Fetches all of it as the signed-in operator, which no plain link could, and saves it. */
 async function download(query: AuditQuery): Promise<void> {
@@ -25,8 +26,12 @@ export function DownloadAudit({ query }: { readonly query: AuditQuery }) {
           {words.download}
         </Button>
       </div>
-      {saving.isError && <ErrorNotice error={saving.error} title={words.notDownloaded} />}
-      {saving.isSuccess && <Notice tone="good" title={words.downloaded} />}
+      {!saving.isIdle && (
+        <div className={classes.told}>
+          {saving.isError && <ErrorNotice error={saving.error} title={words.notDownloaded} />}
+          {saving.isSuccess && <Notice tone="good" title={words.downloaded} />}
+        </div>
+      )}
     </>
   );
 }
