@@ -16,6 +16,7 @@ describe('the frame of the back office', () => {
     open('/admin/users?status=active', 'signed-in');
     expect(await rooms()).toEqual(['Users', 'Overrides']);
     expect(screen.getByRole('link', { name: 'Users' }).getAttribute('aria-current')).toBe('page');
+    expect(screen.getByRole('link', { name: 'Feature Platform, Back office' })).toBeTruthy();
   });
 
   it('leads to the own account, and from there back', async () => {

@@ -20,18 +20,23 @@ export function AdminFrame() {
   useStoredTheme();
   useStoredLanguage();
   const operator = useQuery(operatorQuery);
-  if (operator.isPending) return <Frame dense busy tools={<AccountMenu />} />;
+  if (operator.isPending) return <Frame dense busy part={texts.admin.name} tools={<AccountMenu />} />;
   const isRefused = operator.error instanceof ApiError && operator.error.status === 403;
   if (operator.data === undefined || isRefused) {
     return <Refused error={operator.error} onRetry={() => void operator.refetch()} />;
   }
   return (
-    <Frame dense tools={<AccountMenu />} rooms={
+    <Frame
+      dense
+      part={texts.admin.name}
+      tools={<AccountMenu />}
+      rooms={
         <>
           <ActingAs />
           <AdminNav />
         </>
-      }>
+      }
+    >
       <Outlet />
     </Frame>
   );

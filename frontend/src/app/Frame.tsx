@@ -19,6 +19,8 @@ import { useStoredTheme } from './useStoredTheme';
 interface FrameProps {
   readonly children?: ReactNode;
   readonly tools?: ReactNode;
+  /** The name of the part of the product, where it is not the customers' own. */
+  readonly part?: string;
   /** The way between the rooms, below the head. */
   readonly rooms?: ReactNode;
   /** One column for a form or a message. */
@@ -30,7 +32,7 @@ interface FrameProps {
 }
 
 /** What surrounds every page: the name, the tools of its head, and the page itself. */
-export function Frame({ children, tools, rooms, narrow = false, dense = false, busy = false }: FrameProps) {
+export function Frame({ children, tools, part, rooms, narrow = false, dense = false, busy = false }: FrameProps) {
   const online = useOnline();
   return (
     <div className={`${classes.frame} ${dense ? classes.dense : ''}`}>
@@ -39,9 +41,10 @@ export function Frame({ children, tools, rooms, narrow = false, dense = false, b
       </a>
       <header className={classes.header}>
         <div className={classes.bar}>
-          <Link to="/" className={classes.brand} aria-label={texts.product}>
+          <Link to="/" className={classes.brand} aria-label={part === undefined ? texts.product : `${texts.product}, ${part}`}>
             <img src="/icon.svg" alt="" width={28} height={28} />
             <span className={tools === undefined ? undefined : classes.wide}>{texts.product}</span>
+            {part !== undefined && <span className={classes.part}>{part}</span>}
           </Link>
           <div className={classes.tools}>
             <ColorSchemeSwitch />

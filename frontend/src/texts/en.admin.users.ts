@@ -9,8 +9,9 @@ export const adminUserTexts = {
     search: 'Search',
     searchHint: 'Part of an address or name, or an id; / leads here.',
     any: 'Any',
+    anyStatus: 'Any but deleted',
     status: 'Status',
-    statuses: { active: 'Active', unverified: 'Unverified', suspended: 'Locked', deleted: 'Deleted' },
+    statuses: { active: 'Active', unverified: 'Unconfirmed', suspended: 'Locked', deleted: 'Deleted' },
     plan: 'Plan',
     role: 'Role',
     roles: {

@@ -24,7 +24,7 @@ export function GivenTable({ items, reader, isBusy, onDone }: GivenTableProps) {
   const words = texts.adminGiven;
   const mayWrite = may('overrides.write');
   return (
-    <DataTable caption={words.table} isBusy={isBusy}>
+    <DataTable caption={words.table} isBusy={isBusy} stacks>
       <thead>
         <tr>
           <th scope="col">{texts.adminDecisions.account}</th>
@@ -42,11 +42,19 @@ export function GivenTable({ items, reader, isBusy, onDone }: GivenTableProps) {
             <th scope="row" className={classes.cell}>
               <AccountLink account={one.account} />
             </th>
-            <td className={classes.cell}>{changeText(one, [])}</td>
-            <td className={classes.fixed}>{texts.adminUser.overrides.states[one.state]}</td>
-            <td className={classes.cell}>{timesText(one, reader)}</td>
-            <td className={classes.cell}>{one.reason}</td>
-            <td className={classes.cell}>
+            <td className={classes.cell} data-label={words.what}>
+              {changeText(one, [])}
+            </td>
+            <td className={classes.fixed} data-label={words.state}>
+              {texts.adminUser.overrides.states[one.state]}
+            </td>
+            <td className={classes.cell} data-label={words.times}>
+              {timesText(one, reader)}
+            </td>
+            <td className={classes.cell} data-label={words.reason}>
+              {one.reason}
+            </td>
+            <td className={classes.cell} data-label={words.by}>
               <Giver given={one} />
             </td>
             {mayWrite && (
@@ -74,7 +82,7 @@ function timesText(given: GivenToAccount, { zone, now }: Reader): string {
 function Giver({ given: { created_by: id, created_by_email: email } }: { readonly given: GivenToAccount }) {
   if (id === null) return texts.adminGiven.byCommand;
   return (
-    <Link to="/admin/users/$userId" params={{ userId: id }}>
+    <Link to="/admin/users/$userId" params={{ userId: id }} title={id}>
       {email ?? id}
     </Link>
   );

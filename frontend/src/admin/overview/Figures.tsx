@@ -21,6 +21,7 @@ export function Figures({ statistics }: { readonly statistics: Statistics }) {
         <RevenueTable statistics={statistics} />
       </Panel>
       <Panel heading={words.usage}>
+        <p className={classes.note}>{words.usageNote}</p>
         <UsageTable statistics={statistics} />
       </Panel>
     </div>

@@ -26,7 +26,7 @@ export function NewestRefusals({ reader }: { readonly reader: Reader }) {
   if (newest.length === 0) return <p className={classes.note}>{words.noRefusals}</p>;
   return (
     <>
-      <p className={classes.note}>{words.refusalsNote(formatCount(newest.length))}</p>
+      <p className={classes.note}>{newest.length === 1 ? words.refusalsNoteOne : words.refusalsNote(formatCount(newest.length))}</p>
       <TableBox caption={words.refusals}>
         <thead>
           <tr>

@@ -53,7 +53,7 @@ describe('the overview of the platform', () => {
     expect(cells('Users')).toEqual([
       ['All users', '8', ''],
       ['Active', '6', '75%'],
-      ['Unverified', '1', '12.5%'],
+      ['Unconfirmed', '1', '12.5%'],
       ['Locked', '1', '12.5%'],
       ['With two factors', '3', '37.5%'],
       ['Superadmins', '1', '12.5%'],
@@ -73,6 +73,7 @@ describe('the overview of the platform', () => {
       ['Jobs', '67'],
       ['Storage, in MB', '8'],
     ]);
+    expect(screen.getByText('Calls and jobs of all accounts since the beginning; storage as it is now.')).toBeTruthy();
     expect(screen.queryByText('Newest refusals, by code')).toBeNull();
   });
 
@@ -106,6 +107,13 @@ describe('the overview of the platform', () => {
       ['of_tomorrow', '1'],
     ]);
     expect(screen.getByText('The figures could not be loaded')).toBeTruthy();
+    expect(screen.getByText('Of the newest 4 lines of the log of refusals.')).toBeTruthy();
+  });
+
+  it('does not speak of one refusal as of several', async () => {
+    network({ ...operates(), [STATS]: stats(), 'GET /v1/admin/decisions': [200, { items: refusals.slice(0, 1), next: null }] });
+    open('/admin', 'signed-in');
+    expect(await screen.findByText('Of the one line of the log of refusals.')).toBeTruthy();
   });
 });
 

@@ -10,6 +10,7 @@ import { ErrorNotice } from '../../ui/ErrorNotice';
 import { PageHeading } from '../../ui/PageHeading';
 import { Placeholder } from '../../ui/Placeholder';
 import type { Reader } from '../../usage/meterText';
+import { StatusMark } from '../users/StatusMark';
 import { AuditTab } from './AuditTab';
 import { KeysTab } from './KeysTab';
 import { NotesTab } from './NotesTab';
@@ -54,7 +55,7 @@ export function UserPage({ userId, tab, page }: UserPageProps) {
         <PageHeading>{user.data.email}</PageHeading>
         <p className={classes.quiet}>
           {user.data.name !== null && <>{user.data.name} · </>}
-          {texts.adminUsers.statuses[user.data.status]} · {user.data.plan}
+          <StatusMark status={user.data.status} /> · {user.data.plan}
         </p>
       </div>
       {user.isError && <ErrorNotice tone="near" error={user.error} title={words.stale} />}

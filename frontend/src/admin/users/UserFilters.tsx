@@ -22,6 +22,7 @@ export function UserFilters({ search, onChange }: UserFiltersProps) {
       <SearchBox value={search.q ?? ''} onSearch={(text) => onChange({ q: text === '' ? null : text })} />
       <Choice
         label={words.status}
+        any={words.anyStatus}
         value={search.status}
         options={STATUSES.map((value) => ({ value, label: words.statuses[value] }))}
         onChange={(status) => onChange({ status })}
@@ -50,17 +51,19 @@ export function UserFilters({ search, onChange }: UserFiltersProps) {
 
 interface ChoiceProps {
   readonly label: string;
+  /** What all of them are called. */
+  readonly any?: string;
   readonly value: string | undefined;
   readonly options: readonly { readonly value: string; readonly label: string }[];
   readonly onChange: (value: string | null) => void;
 }
 
 /** One of several, or all of them. */
-function Choice({ label, value, options, onChange }: ChoiceProps) {
+function Choice({ label, any = texts.adminUsers.any, value, options, onChange }: ChoiceProps) {
   return (
     <NativeSelect
       label={label}
-      data={[{ value: '', label: texts.adminUsers.any }, ...options]}
+      data={[{ value: '', label: any }, ...options]}
       value={value ?? ''}
       onChange={({ currentTarget }) => onChange(currentTarget.value === '' ? null : currentTarget.value)}
     />

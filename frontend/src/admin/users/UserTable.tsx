@@ -6,6 +6,7 @@ import { formatMoment } from '../../texts/format';
 import type { Reader } from '../../usage/meterText';
 import { DataTable } from '../DataTable';
 import { isChosen, type Selection } from './selection';
+import { StatusMark } from './StatusMark';
 import classes from './Users.module.css';
 import { rolesText } from './userText';
 
@@ -23,7 +24,7 @@ export function UserTable({ users, reader, isBusy, selection, onChoose }: UserTa
   const words = texts.adminUsers;
   const count = users.filter(({ id }) => isChosen(selection, id)).length;
   return (
-    <DataTable caption={words.heading} isBusy={isBusy}>
+    <DataTable caption={words.heading} isBusy={isBusy} stacks>
       <thead>
         <tr>
           {onChoose && (
@@ -90,12 +91,18 @@ function Row({ user, reader, isOn, onChoose }: RowProps) {
         </Link>
         {user.name !== null && <span className={classes.name}>{user.name}</span>}
       </th>
-      <td className={classes.fixed}>{words.statuses[user.status]}</td>
-      <td>{user.plan}</td>
-      <td>{rolesText(user.roles)}</td>
-      <td>{user.mfa_enabled ? words.on : words.off}</td>
-      <td className={classes.fixed}>{at(user.created_at)}</td>
-      <td className={classes.fixed}>{user.last_login_at === null ? words.never : at(user.last_login_at)}</td>
+      <td className={classes.fixed} data-label={words.status}>
+        <StatusMark status={user.status} />
+      </td>
+      <td data-label={words.plan}>{user.plan}</td>
+      <td data-label={words.role}>{rolesText(user.roles)}</td>
+      <td data-label={words.secondFactor}>{user.mfa_enabled ? words.on : words.off}</td>
+      <td className={classes.fixed} data-label={words.created}>
+        {at(user.created_at)}
+      </td>
+      <td className={classes.fixed} data-label={words.lastSignIn}>
+        {user.last_login_at === null ? words.never : at(user.last_login_at)}
+      </td>
     </tr>
   );
 }

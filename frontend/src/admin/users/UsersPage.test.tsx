@@ -25,6 +25,8 @@ describe('the list of users', () => {
     expect(screen.getByText(hostile)).toBeTruthy();
     expect(document.querySelector('img[src=x]')).toBeNull();
     expect(screen.getByText('1 user')).toBeTruthy();
+    expect(screen.getByRole('cell', { name: 'Locked' }).querySelector('svg')).toBeTruthy();
+    expect(screen.getByRole('option', { name: 'Any but deleted' })).toBeTruthy();
   });
 
   it('is asked for as the address says', async () => {
@@ -70,7 +72,7 @@ describe('the list of users', () => {
     await userEvent.selectOptions(screen.getByLabelText('Order'), 'By address');
     expect(address()).toBe('/admin/users?status=suspended&plan=pro&role=support&sort=email');
     await userEvent.selectOptions(screen.getByLabelText('Order'), 'Newest first');
-    await userEvent.selectOptions(screen.getByLabelText('Status'), 'Any');
+    await userEvent.selectOptions(screen.getByLabelText('Status'), 'Any but deleted');
     expect(address()).toBe('/admin/users?plan=pro&role=support');
   });
 
