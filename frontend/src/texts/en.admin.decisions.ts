@@ -1,10 +1,13 @@
+const NOT_LET_IN =
+  'Calls that were not let in at all (401: a wrong key, or a user who is locked or has not confirmed their address) are not kept as refusals: the beginning of the key leads to the account by what else was refused to it, and an e-mail address to the user.';
+
 /** The English texts of refusals of all accounts, and of limits beside plans. Part of the one catalogue in en.ts. */
 export const adminDecisionTexts = {
   adminDecisions: {
     heading: 'Refused requests of all accounts',
     filters: 'Find refused requests',
     q: 'Request id, decision id or beginning of an API key',
-    qHint: 'Whatever the customer gives you. Of a key, only its beginning is kept.',
+    qHint: 'Whatever the customer gives you, also a whole message. Of a key, only its beginning is kept; an e-mail address leads to the user.',
     account: 'Account',
     accountHint: 'Its id, or external: and the host application’s own id.',
     ofUser: (id: string) => `Only those of the own account of user ${id}.`,
@@ -19,11 +22,12 @@ export const adminDecisionTexts = {
     nothing: 'Nothing was refused that these filters let through.',
     notYet: 'Among the newest ones there is none that these filters let through. Older ones were not looked at yet.',
     noId:
-      'No refusal has this id. It takes up to two seconds until one can be read; later it is let go of. Of more than 32 requests that were refused alike within a second, the later ones are known by the decision id in their answer alone.',
+      'No refusal has this id. It takes up to two seconds until one can be read; later it is let go of. Of more than 32 requests that were refused alike within a second, the later ones are known by the decision id in their answer alone. ' +
+      NOT_LET_IN,
     statuses: { active: 'active', suspended: 'suspended', deleted: 'deleted' },
     back: 'All refused requests',
     missing: (name: string) =>
-      `Nothing that was refused has the id ${name}. It takes up to two seconds until a refusal can be read; later it is let go of. Of more than 32 requests that were refused alike within a second, the later ones are known by the decision id in their answer alone.`,
+      `Nothing that was refused has the id ${name}. It takes up to two seconds until a refusal can be read; later it is let go of. Of more than 32 requests that were refused alike within a second, the later ones are known by the decision id in their answer alone. ${NOT_LET_IN}`,
     several: 'Requests of several accounts bore this id',
     choose: 'See them all',
     accountId: 'Account id',
@@ -38,12 +42,15 @@ export const adminDecisionTexts = {
     missingAmount: (amount: string) => `Give it ${amount} more: that is what this request lacks.`,
     grant: 'Give what is missing',
     more: (meter: string) => `${meter} more than the plan gives`,
-    amountWrong: 'Enter a whole number from 1 on.',
     until: 'Until',
     untilReset: (moment: string) => `It resets: ${moment}`,
     untilTakenBack: 'It is taken back',
     give: 'Grant it',
     given: (meter: string, amount: string) => `${meter}: ${amount} more. Every process goes by it within a second.`,
+    seeGiven: 'See it, and the way to take it back',
+    assignPlan: 'Assign a plan to this user',
+    seeUser: 'See the user',
+    seeKeys: 'See the keys of the user',
     suppose: 'What if',
     supposeLead:
       'Asks the same question as if the account had just been put on another plan, or had another limit. Nothing is changed, and nothing is spent.',

@@ -6,7 +6,8 @@ import { texts } from '../../texts';
 import { DayFields } from '../../ui/DayFields';
 import { meterName } from '../../usage/meterText';
 import classes from './Decisions.module.css';
-import { decisionsSearch, withoutSecret, type DecisionsSearch } from './decisionsSearch';
+import { decisionsSearch, type DecisionsSearch } from './decisionsSearch';
+import { meantIn, withoutSecret } from './meant';
 
 type Field = Exclude<keyof DecisionsSearch, 'user'>;
 
@@ -46,7 +47,14 @@ export function DecisionFilters({ search, onShow }: DecisionFiltersProps) {
         value={typed.q ?? search.q ?? ''}
         autoComplete="off"
         spellCheck={false}
-        onChange={({ currentTarget: { value } }) => type({ q: withoutSecret(value.trim()) })}
+        onChange={({ currentTarget: { value } }) => type({ q: withoutSecret(value) })}
+        onPaste={(event) => {
+          const text = event.clipboardData.getData('text').trim();
+          if (!/\s/.test(text)) return;
+          // Of a whole message, what it names; the box itself would run its lines together.
+          event.preventDefault();
+          type({ q: meantIn(text) });
+        }}
       />
       <TextInput
         label={words.account}

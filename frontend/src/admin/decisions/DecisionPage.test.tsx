@@ -5,7 +5,7 @@ import type { RefusalWhole } from '../../api/types';
 import { address, network, open, problem } from '../../test/app';
 import { DECISION } from '../../test/decisions';
 import { meter, storage } from '../../test/meters';
-import { operates } from '../../test/operators';
+import { operates, OPERATOR_ID, USER_ID } from '../../test/operators';
 import { account, ACCOUNT_ID, givenTo, refusal, refusalWhole } from '../../test/refusals';
 
 const ONE = `GET /v1/admin/decisions/${DECISION}`;
@@ -67,6 +67,8 @@ describe('a refusal, to an operator', () => {
     await userEvent.type(grant.getByLabelText('Reason'), ' a launch ');
     await userEvent.click(grant.getByRole('button', { name: 'Grant it' }));
     expect(await screen.findByText(/^Jobs: 3 more\./)).toBeTruthy();
+    const back = screen.getByRole('link', { name: 'See it, and the way to take it back' });
+    expect(back.getAttribute('href')).toBe(`/admin/users/${USER_ID}?tab=overrides`);
     expect(calls.find(({ route }) => route === GRANT)?.body).toEqual({
       meter: 'jobs',
       kind: 'add',
@@ -76,6 +78,41 @@ describe('a refusal, to an operator', () => {
     });
     expect(await screen.findByText('Nothing is needed: the same request would be allowed now.')).toBeTruthy();
     expect(screen.queryByRole('region', { name: 'Give what is missing' })).toBeNull();
+  });
+
+  it.each([
+    ['is locked', {}, 'See the user', `/admin/users/${USER_ID}`],
+    ['has a key that is over', { state: 'expired' } as const, 'See the keys of the user', `/admin/users/${USER_ID}?tab=keys`],
+  ])('leads to a user who %s', async (_name, key, link, place) => {
+    const contact = { kind: 'contact', text: 'The user is locked: an operator unlocks them.' };
+    const whole = refusalWhole();
+    const now = nowIs({ rule: 'credential', grant: null, fixes: [contact] });
+    network({ ...basis, [ONE]: [200, { ...whole, now, key: whole.key && { ...whole.key, ...key } }] });
+    open(PATH, 'signed-in');
+    const fixes = within(await screen.findByRole('region', { name: 'What helps' }));
+    expect(fixes.getByText(contact.text)).toBeTruthy();
+    expect(fixes.getByRole('link', { name: link }).getAttribute('href')).toBe(place);
+    expect(screen.getByText('Refused by: Credential')).toBeTruthy();
+  });
+
+  it('leads to the user whom a plan can be assigned to, where that is theirs to do', async () => {
+    let answer = refusalWhole();
+    network({ ...basis, [ONE]: () => [200, answer] });
+    const loaded = open(PATH, 'signed-in');
+    const link = await screen.findByRole('link', { name: 'Assign a plan to this user' });
+    expect(link.getAttribute('href')).toBe(`/admin/users/${USER_ID}`);
+    answer = refusalWhole({ account: account({ user_id: null, external_id: 'acme' }) });
+    await loaded.invalidateQueries();
+    await vi.waitFor(() => expect(screen.queryByRole('link', { name: 'Assign a plan to this user' })).toBeNull());
+  });
+
+  it('gives nothing to oneself', async () => {
+    const own = refusalWhole({ account: account({ user_id: OPERATOR_ID }) });
+    network({ ...basis, ...operates(['decisions.read', 'overrides.write', 'plans.assign'], ['billing']), [ONE]: [200, own] });
+    open(PATH, 'signed-in');
+    const panel = within(await screen.findByRole('region', { name: 'Give what is missing' }));
+    expect(panel.getByText(/^This is yourself/)).toBeTruthy();
+    expect(screen.queryByRole('link', { name: 'Assign a plan to this user' })).toBeNull();
   });
 
   it('gives another amount until it is taken back, and says what went wrong', async () => {

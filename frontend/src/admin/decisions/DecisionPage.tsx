@@ -19,6 +19,7 @@ import { useOperator } from '../useOperator';
 import { DecisionFacts } from './DecisionFacts';
 import { GrantHere } from './GrantHere';
 import { SimulatePanel } from './SimulatePanel';
+import { WayOn } from './WayOn';
 
 /** Why somebody's request was refused, what would let it pass, and the way to let it. `name` is a decision's or a request's id. */
 export function DecisionPage({ name }: { readonly name: string }) {
@@ -64,35 +65,61 @@ export function DecisionPage({ name }: { readonly name: string }) {
 
 function Whole({ decision, reader }: { readonly decision: RefusalWhole; readonly reader: Reader }) {
   const unitOf = useUnits();
-  const { may } = useOperator();
+  const operator = useOperator();
   const [given, setGiven] = useState<string | null>(null);
   const words = texts.adminDecisions;
+  const { account } = decision;
   const { grant } = decision.now;
+  const isOwn = account.user_id === operator.userId && !operator.isSuperadmin;
   return (
     <>
-      {given !== null && <Notice tone="good" title={given} onClose={() => setGiven(null)} />}
+      {given !== null && (
+        <Notice tone="good" title={given} foot={<Given account={account} />} onClose={() => setGiven(null)} />
+      )}
       <Why
         decision={decision}
         unitOf={unitOf}
         reader={reader}
         facts={<DecisionFacts decision={decision} />}
         steps={grant !== null && <li>{words.missingAmount(formatAmount(grant, unitOf(decision.meter)))}</li>}
+        foot={<WayOn decision={decision} />}
       />
-      {grant !== null && decision.meter !== null && may('overrides.write') && (
+      {grant !== null && decision.meter !== null && operator.may('overrides.write') && (
         <Panel heading={words.grant}>
-          <GrantHere
-            decision={decision}
-            meter={decision.meter}
-            missing={grant}
-            unit={unitOf(decision.meter)}
-            reader={reader}
-            onGiven={setGiven}
-          />
+          {isOwn ? (
+            <p>{texts.adminUser.overrides.oneself}</p>
+          ) : (
+            <GrantHere
+              decision={decision}
+              meter={decision.meter}
+              missing={grant}
+              unit={unitOf(decision.meter)}
+              reader={reader}
+              onSaid={setGiven}
+            />
+          )}
         </Panel>
       )}
       <Panel heading={words.suppose}>
         <SimulatePanel decision={decision} unitOf={unitOf} reader={reader} />
       </Panel>
     </>
+  );
+}
+
+/** The way to what was given, where it can be taken back. */
+function Given({ account }: Pick<RefusalWhole, 'account'>) {
+  const words = texts.adminDecisions;
+  if (account.user_id === null) {
+    return (
+      <Link to="/admin/overrides" search={{ q: account.id }}>
+        {words.seeGiven}
+      </Link>
+    );
+  }
+  return (
+    <Link to="/admin/users/$userId" params={{ userId: account.user_id }} search={{ tab: 'overrides' }}>
+      {words.seeGiven}
+    </Link>
   );
 }

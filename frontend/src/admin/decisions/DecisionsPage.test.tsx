@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { address, network, open, problem, type Call } from '../../test/app';
 import { DECISION } from '../../test/decisions';
 import { meter, storage } from '../../test/meters';
-import { operates } from '../../test/operators';
+import { operates, usersPage } from '../../test/operators';
 import { account, ACCOUNT_ID, refusal, refusalWhole } from '../../test/refusals';
 
 const LIST = 'GET /v1/admin/decisions';
@@ -60,6 +60,20 @@ describe('the refused requests of all accounts', () => {
     expect(asked(calls).at(-1)?.q).toBe('req_01JD');
   });
 
+  it('are found by a whole message, and a user by their address', async () => {
+    network({ ...basis, [LIST]: page([refusal(), refusal({ id: 'b' })]), 'GET /v1/admin/users': usersPage([]) });
+    open('/admin/decisions', 'signed-in');
+    const box = await screen.findByLabelText<HTMLInputElement>(/^Request id, decision id/);
+    await userEvent.click(box);
+    await userEvent.paste(`Hello,\ndecision ${DECISION.toUpperCase()} was refused.\nAda <ada@example.com>`);
+    expect(box.value).toBe(DECISION);
+    await find();
+    await vi.waitFor(() => expect(address()).toBe(`/admin/decisions?q=${DECISION}`));
+    await userEvent.clear(await screen.findByLabelText(/^Request id, decision id/));
+    await userEvent.keyboard('ask ada@example.com{Enter}');
+    await vi.waitFor(() => expect(address()).toBe('/admin/users?q=ada%40example.com'));
+  });
+
   it('of a key stay a list, and its secret is not kept', async () => {
     const calls = network({ ...basis, [LIST]: page([refusal()]) });
     open('/admin/decisions', 'signed-in');
@@ -102,7 +116,7 @@ describe('the refused requests of all accounts', () => {
     let answer: readonly [number, object] = page([]);
     network({ ...basis, [LIST]: () => answer });
     open('/admin/decisions?q=nothing', 'signed-in');
-    expect(await screen.findByText(/^No refusal has this id\./)).toBeTruthy();
+    expect(await screen.findByText(/^No refusal has this id\..*401/)).toBeTruthy();
     answer = page([], 'z');
     await userEvent.selectOptions(screen.getByLabelText('Why'), 'Not in the plan');
     await find();

@@ -10,14 +10,16 @@ import { PageHeading } from '../../ui/PageHeading';
 import { Placeholder } from '../../ui/Placeholder';
 import { DecisionFilters } from './DecisionFilters';
 import classes from './Decisions.module.css';
-import { isKey, refusalsOf, type DecisionsSearch } from './decisionsSearch';
+import { refusalsOf, type DecisionsSearch } from './decisionsSearch';
 import { DecisionTable } from './DecisionTable';
+import { isAddress, isKey } from './meant';
 
 /** What was refused to anybody, and the way to why. All that is looked for is in the address. */
 export function DecisionsPage({ search }: { readonly search: DecisionsSearch }) {
   const navigate = useNavigate();
   const words = texts.adminDecisions;
   const key = JSON.stringify(search);
+  if (search.q !== undefined && isAddress(search.q)) return <Navigate to="/admin/users" search={{ q: search.q }} replace />;
   return (
     <>
       <PageHeading>{words.heading}</PageHeading>

@@ -1,4 +1,4 @@
-import { Button, NativeSelect, TextInput } from '@mantine/core';
+import { Button, NativeSelect } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type SyntheticEvent } from 'react';
 import { ADMIN_DATA } from '../../api/adminQueries';
@@ -11,8 +11,9 @@ import { formatMoment } from '../../texts/format';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { formatAmount } from '../../usage/amount';
 import { meterName, type Reader } from '../../usage/meterText';
+import { AmountField } from '../AmountField';
+import { amountOf } from '../typedAmount';
 import { ReasonField } from '../user/acts/ReasonField';
-import { amountHint, amountOf } from '../user/overrides/overrideText';
 
 interface GrantHereProps {
   readonly decision: RefusalWhole;
@@ -21,12 +22,12 @@ interface GrantHereProps {
   readonly missing: number;
   readonly unit: string;
   readonly reader: Reader;
-  /** Is told what was given. */
-  readonly onGiven: (said: string) => void;
+  /** Is told what was given; null as soon as another try is made. */
+  readonly onSaid: (said: string | null) => void;
 }
 
 /** Gives the account what this request lacks: until its window ends, or until it is taken back. */
-export function GrantHere({ decision, meter, missing, unit, reader, onGiven }: GrantHereProps) {
+export function GrantHere({ decision, meter, missing, unit, reader, onSaid }: GrantHereProps) {
   const client = useQueryClient();
   const words = texts.adminDecisions;
   const ends = decision.now.resets_at;
@@ -34,7 +35,7 @@ export function GrantHere({ decision, meter, missing, unit, reader, onGiven }: G
   const [lasts, setLasts] = useState(false);
   const [reason, setReason] = useState('');
   const [isTried, setIsTried] = useState(false);
-  const amount = amountOf(typed ?? String(missing));
+  const amount = amountOf(typed ?? String(missing), unit);
   const isReady = amount !== null && amount > 0 && reason.trim() !== '';
 
   const granting = useMutation({
@@ -45,27 +46,27 @@ export function GrantHere({ decision, meter, missing, unit, reader, onGiven }: G
           body: { meter, kind: 'add', reason: reason.trim(), ...body },
         }),
       ),
-    onSuccess: ({ amount: given }) => onGiven(words.given(meterName(meter), formatAmount(given ?? 0, unit))),
+    onSuccess: ({ amount: given }) => onSaid(words.given(meterName(meter), formatAmount(given ?? 0, unit))),
     onSettled: () => client.invalidateQueries({ queryKey: ADMIN_DATA }),
   });
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();
     setIsTried(true);
+    onSaid(null);
     if (isReady) granting.mutate({ amount, ends_at: lasts ? null : ends });
   }
 
   return (
     <form className={settings.form} onSubmit={submit} noValidate>
       {granting.isError && <ErrorNotice error={granting.error} title={texts.adminUser.notDone} />}
-      <TextInput
+      <AmountField
         label={words.more(meterName(meter))}
-        description={amountHint(amount, unit)}
-        inputMode="numeric"
-        autoComplete="off"
+        unit={unit}
         value={typed ?? String(missing)}
-        error={isTried && (amount === null || amount === 0) ? words.amountWrong : undefined}
-        onChange={(event) => setTyped(event.currentTarget.value)}
+        least={1}
+        isTried={isTried}
+        onChange={setTyped}
       />
       {ends !== null && (
         <NativeSelect

@@ -1,4 +1,4 @@
-import { Button, NativeSelect, TextInput } from '@mantine/core';
+import { Button, NativeSelect } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState, type SyntheticEvent } from 'react';
 import { supposed } from '../../api/adminDecisions';
@@ -8,7 +8,8 @@ import { texts } from '../../texts';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { meterName, type Reader } from '../../usage/meterText';
 import type { UnitOf } from '../../usage/units';
-import { amountOf } from '../user/overrides/overrideText';
+import { AmountField } from '../AmountField';
+import { amountOf } from '../typedAmount';
 import classes from './Decisions.module.css';
 import { SupposedTable } from './SupposedTable';
 
@@ -32,8 +33,9 @@ export function SimulatePanel({ decision, unitOf, reader }: SimulatePanelProps) 
   const asking = useMutation({
     mutationFn: (body: Supposition) => supposed(decision.id, decision.account.id, body),
   });
+  const unit = unitOf(decision.meter);
   const isCounted = decision.code === 'quota_exceeded' && decision.meter !== null;
-  const amount = amountOf(typed);
+  const amount = amountOf(typed, unit);
   const needsAmount = kind === 'add' || kind === 'set';
   const isWrong = needsAmount && (amount === null || (kind === 'add' && amount === 0));
 
@@ -66,13 +68,13 @@ export function SimulatePanel({ decision, unitOf, reader }: SimulatePanelProps) 
           />
         )}
         {needsAmount && (
-          <TextInput
+          <AmountField
             label={texts.adminUser.overrides.amount}
-            inputMode="numeric"
-            autoComplete="off"
+            unit={unit}
             value={typed}
-            error={isTried && isWrong ? words.amountWrong : undefined}
-            onChange={(event) => setTyped(event.currentTarget.value)}
+            least={kind === 'add' ? 1 : 0}
+            isTried={isTried}
+            onChange={setTyped}
           />
         )}
         <Button type="submit" variant="default" loading={asking.isPending}>

@@ -2,6 +2,7 @@ import type { DenialCode, RefusalsQuery } from '../../api/types';
 import { texts } from '../../texts';
 import { between, isDay, type DayRange } from '../../texts/days';
 import { isId } from '../audit/auditSearch';
+import { meantIn } from './meant';
 
 /** What the address of the list says. */
 export interface DecisionsSearch extends DayRange {
@@ -16,16 +17,6 @@ export interface DecisionsSearch extends DayRange {
 }
 
 const MOST_TEXT = 200;
-const KEY = /^fk_(live|test|svc)_/;
-const SHOWN_OF_KEY = 6;
-
-/** The beginning that lists show, of a key that was pasted whole: a secret has no place in an address. */
-export function withoutSecret(text: string): string {
-  const form = KEY.exec(text)?.[0];
-  return form === undefined ? text : text.slice(0, form.length + SHOWN_OF_KEY);
-}
-
-export const isKey = (text: string): boolean => text.startsWith('fk_');
 
 function textOf(value: unknown): string | null {
   const text = typeof value === 'string' ? value.trim().slice(0, MOST_TEXT) : '';
@@ -38,9 +29,10 @@ function isCode(value: unknown): value is DenialCode {
 
 /** Reads the address; what it does not know is left out. */
 export function decisionsSearch(search: Record<string, unknown>): DecisionsSearch {
-  const [q, meter, account] = [textOf(search.q), textOf(search.meter), textOf(search.account)];
+  const meant = typeof search.q === 'string' ? meantIn(search.q) : null;
+  const [q, meter, account] = [textOf(meant), textOf(search.meter), textOf(search.account)];
   return {
-    ...(q === null ? {} : { q: withoutSecret(q) }),
+    ...(q === null ? {} : { q }),
     ...(isCode(search.code) ? { code: search.code } : {}),
     ...(meter === null ? {} : { meter }),
     ...(account === null ? {} : { account }),
