@@ -45,6 +45,10 @@ class AccountOverride(Base):
             "account_id",
             postgresql_where=text("next_due_at IS NOT NULL"),
         ),
+        Index("ix_account_overrides_meter", "meter", "id"),
+        Index("ix_account_overrides_taken_back", "id", postgresql_where=text("ended_at IS NOT NULL")),
+        Index("ix_account_overrides_starts_at", "starts_at", postgresql_where=text("ended_at IS NULL")),
+        Index("ix_account_overrides_ends_at", "ends_at", postgresql_where=text("ended_at IS NULL")),
     )
 
     account_id: Mapped[AccountId] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
