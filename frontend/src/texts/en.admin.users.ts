@@ -128,8 +128,7 @@ export const adminUserTexts = {
       until: (moment: string) => `until ${moment}`,
       open: 'until it is taken back',
       takenBack: (moment: string) => `taken back ${moment}`,
-      byCommand: 'given by a command',
-      byOperator: (id: string) => `given by ${id}`,
+      by: 'given by',
       takeBack: {
         begin: 'Take back',
         question: 'It ends at once, and what the plan and other overrides allow applies. It stays in this list.',
@@ -143,11 +142,19 @@ export const adminUserTexts = {
       kinds: { add: 'More than the plan gives', set: 'In place of the plan’s limit' },
       noLimit: 'Unlimited',
       amount: 'Amount',
-      units: { byte: 'In bytes.', second: 'In seconds.', one: 'A whole number; 0 is nothing.' } as Record<string, string> & {
-        one: string;
-      },
+      units: {
+        byte: 'In bytes, or with a unit: 5 GB, 500 MB.',
+        second: 'In seconds, or with a unit: 90 minutes, 2 hours.',
+        one: 'A whole number; 0 is nothing.',
+      } as Record<string, string> & { one: string },
+      baseUnits: {
+        byte: (count: string) => `${count} ${count === '1' ? 'byte' : 'bytes'}`,
+        second: (count: string) => `${count} ${count === '1' ? 'second' : 'seconds'}`,
+      } as Record<string, (count: string) => string>,
       means: (amount: string) => `That is ${amount}.`,
-      amountWrong: 'Enter a whole number from 0 on.',
+      meansExactly: (amount: string, exactly: string) => `That is ${amount}: ${exactly}.`,
+      amountWrong: (least: string) => `Enter a whole number from ${least} on.`,
+      amountTooLarge: (most: string) => `Enter ${most} at most.`,
       starts: 'From',
       startsHint: (zone: string) => `${zone} time. Leave it empty for now.`,
       ends: 'Until',

@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router';
 import type { GivenToAccount } from '../../api/types';
 import { texts } from '../../texts';
 import { formatMoment } from '../../texts/format';
@@ -8,6 +7,7 @@ import { AccountLink } from '../decisions/AccountLink';
 import { changeText } from '../user/overrides/overrideText';
 import { useOperator } from '../useOperator';
 import classes from './Given.module.css';
+import { Giver } from './Giver';
 import { TakeBack } from './TakeBack';
 
 interface GivenTableProps {
@@ -77,13 +77,4 @@ function timesText(given: GivenToAccount, { zone, now }: Reader): string {
     given.ends_at === null ? words.open : words.until(at(given.ends_at)),
     ...(given.state === 'taken_back' && given.ended_at !== null ? [words.takenBack(at(given.ended_at))] : []),
   ].join(' · ');
-}
-
-function Giver({ given: { created_by: id, created_by_email: email } }: { readonly given: GivenToAccount }) {
-  if (id === null) return texts.adminGiven.byCommand;
-  return (
-    <Link to="/admin/users/$userId" params={{ userId: id }} title={id}>
-      {email ?? id}
-    </Link>
-  );
 }

@@ -62,6 +62,7 @@ describe('the overrides', () => {
     reason: HOSTILE,
     state: 'in_force',
     created_by: OPERATOR_ID,
+    created_by_email: 'root@example.com',
     created_at: '2026-11-01T10:00:00Z',
     ended_by: null,
     ended_at: null,
@@ -102,6 +103,7 @@ describe('the overrides', () => {
       { meter: 'jobs', kind: 'add', amount: 50, starts_at: null, ends_at: '2099-01-01T08:00:00.000Z', reason: 'a promise' },
     ]);
     expect(await screen.findByText(HOSTILE)).toBeTruthy();
+    expect(screen.getByRole('link', { name: 'root@example.com' }).title).toBe(OPERATOR_ID);
     await userEvent.click(await button('Take back'));
     expect(screen.queryByText('Given. Jobs: 50 more than the plan')).toBeNull();
     await userEvent.click(await button('Take it back'));

@@ -12,9 +12,11 @@ import { zoneName } from '../../../texts/format';
 import { ErrorNotice } from '../../../ui/ErrorNotice';
 import { Notice } from '../../../ui/Notice';
 import type { Reader } from '../../../usage/meterText';
+import { AmountField } from '../../AmountField';
+import { amountOf } from '../../typedAmount';
 import { ReasonField } from '../acts/ReasonField';
 import { momentIn } from './moment';
-import { amountHint, amountOf, changeText } from './overrideText';
+import { changeText } from './overrideText';
 
 interface GrantFormProps {
   readonly userId: string;
@@ -35,9 +37,9 @@ export function GrantForm({ userId, meters, reader: { zone, now } }: GrantFormPr
   const [said, setSaid] = useState(NOTHING);
   const [isTried, setIsTried] = useState(false);
   const words = texts.adminUser.overrides;
-  const amount = amountOf(said.amount);
   const unlimited = kind === 'set' && isUnlimited;
   const unit = meters.find((one) => one.meter === meter)?.unit ?? 'one';
+  const amount = amountOf(said.amount, unit);
   const [from, until] = [momentIn(zone, said.from), momentIn(zone, said.until)];
   const endsTooEarly = until !== null && Date.parse(until) <= (from === null ? now.getTime() : Date.parse(from));
   const isReady = (unlimited || amount !== null) && said.reason.trim() !== '' && !endsTooEarly;
@@ -100,14 +102,13 @@ export function GrantForm({ userId, meters, reader: { zone, now } }: GrantFormPr
         />
       )}
       {!unlimited && (
-        <TextInput
+        <AmountField
           label={words.amount}
-          description={amountHint(amount, unit)}
-          inputMode="numeric"
-          autoComplete="off"
+          unit={unit}
           value={said.amount}
-          error={isTried && amount === null ? words.amountWrong : undefined}
-          onChange={(event) => say('amount', event.currentTarget.value)}
+          least={0}
+          isTried={isTried}
+          onChange={(text) => say('amount', text)}
         />
       )}
       <TextInput

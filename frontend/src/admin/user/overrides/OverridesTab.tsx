@@ -8,6 +8,7 @@ import { ErrorNotice } from '../../../ui/ErrorNotice';
 import { Panel } from '../../../ui/Panel';
 import { Placeholder } from '../../../ui/Placeholder';
 import type { Reader } from '../../../usage/meterText';
+import { Giver } from '../../overrides/Giver';
 import { PageLinks } from '../../PageLinks';
 import { useOperator } from '../../useOperator';
 import { Act } from '../acts/Act';
@@ -77,7 +78,9 @@ function Line({ given, mayTake, userId, meters, reader }: LineProps) {
   const name = changeText(given, meters);
   const detail = (
     <>
-      <p>{factsOf(given, reader)}</p>
+      <p>
+        {factsOf(given, reader)} · {words.by} <Giver given={given} />
+      </p>
       <p className={classes.note}>{given.reason}</p>
     </>
   );
