@@ -1684,8 +1684,8 @@ export interface paths {
          * List All Overrides
          * @description All limits that anybody was ever given beside a plan's, the newest first.
          *
-         *     `q` is part of an account's name or a user's address, an `external:` id, or the id of an account, a user or an
-         *     override.
+         *     `q` is part of a user's address, or of the name of an account that was given one of the newest 20,000; or an
+         *     `external:` id, or the id of an account, a user or an override.
          */
         get: operations["list_all_overrides_v1_admin_overrides_get"];
         put?: never;
