@@ -59,6 +59,19 @@ def test_an_operator_sees_what_a_user_sees_and_leaves_no_trace_but_in_the_log(
         expect(page.get_by_role("heading", name=email)).to_be_visible()
 
 
+def test_a_reload_leaves_no_session_behind(page: Page, product: Product, client: httpx.Client) -> None:
+    email, operator = "ines.acted-as@example.com", "root.acts-and-reloads@example.com"
+    with signed_in(client, email, PASSWORD) as user:
+        user_id = user.get("/v1/auth/me").json()["id"]
+        act_as(page, product, client, operator, user_id)
+        expect(page.get_by_text(f"You act as {email}.")).to_be_visible()
+        assert [one["is_operator"] for one in user.get("/v1/auth/sessions").json()["items"]].count(True) == 1
+        page.reload()
+        page.get_by_role("button", name=re.compile("^Account")).click()
+        expect(page.get_by_text(operator).first).to_be_visible()
+        assert [one["is_operator"] for one in user.get("/v1/auth/sessions").json()["items"]].count(True) == 0
+
+
 def test_what_the_user_ends_is_over_at_once_for_the_operator(
     page: Page, product: Product, client: httpx.Client
 ) -> None:

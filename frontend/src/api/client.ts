@@ -74,6 +74,18 @@ export async function stopActing(): Promise<void> {
   impersonating.end(held.token, 'left');
 }
 
+/** Ends it where the page goes away, for nothing else holds it: what is sent then outlives the page. */
+export function stopActingOnLeave(): () => void {
+  function leave() {
+    const held = impersonating.held;
+    if (held === null) return;
+    const headers = { Authorization: `Bearer ${held.token}` };
+    plain.POST('/v1/auth/logout', { headers, keepalive: true }).catch(() => undefined);
+  }
+  window.addEventListener('pagehide', leave);
+  return () => window.removeEventListener('pagehide', leave);
+}
+
 /**
  * Signs out, whatever the server answers. One that does not confirm it is told again as soon as this app meets it;
  * until then no tab of this browser signs in by the old session.

@@ -1,4 +1,4 @@
-import { screen } from '@testing-library/react';
+import { screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { actAs, impersonating } from '../api/client';
@@ -61,5 +61,34 @@ describe('acting as a user', () => {
     await screen.findByRole('button', { name: 'Account ada@example.com' });
     await userEvent.click(screen.getByRole('button', { name: 'Close' }));
     expect(screen.queryByText('You are yourself again')).toBeNull();
+  });
+
+  it('is ended where the page goes away', async () => {
+    const logout = 'POST /v1/auth/logout';
+    const calls = network({ [ME]: whose, [logout]: [200, { message: 'You are signed out.' }] });
+    const sent = () => calls.filter(({ route }) => route === logout).map(({ authorization }) => authorization);
+    open('/app', 'signed-in');
+    await screen.findByRole('button', { name: 'Account ada@example.com' });
+    window.dispatchEvent(new Event('pagehide'));
+    actAs(USER, 'of the user');
+    await screen.findByText('You act as ben@example.com.');
+    expect(sent()).toEqual([]);
+    window.dispatchEvent(new Event('pagehide'));
+    await vi.waitFor(() => expect(sent()).toEqual(['Bearer of the user']));
+  });
+
+  it.each([
+    ['impersonation_read_only', 'You only look', /begin again with the right to use the account/],
+    ['impersonation_locked', 'Not while you act as somebody else', /^Ask the user to do it/],
+  ])('says what is closed to who acts: %s', async (code, title, step) => {
+    network({ [ME]: whose, 'POST /v1/usage/consume': problem(403, code, 'Sentence of the server.') });
+    open('/app', 'signed-in');
+    await screen.findByRole('button', { name: 'Account ada@example.com' });
+    actAs(USER, 'of the user');
+    await screen.findByText('You act as ben@example.com.');
+    await userEvent.click(await screen.findByRole('button', { name: 'Spend one job' }));
+    const refusal = (await screen.findByText(title)).closest<HTMLElement>('[role=alert]');
+    expect(within(refusal ?? document.body).getByText(step)).toBeTruthy();
+    expect(screen.queryByText(/Tell whoever/)).toBeNull();
   });
 });

@@ -3,7 +3,7 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { useEffect, useSyncExternalStore } from 'react';
 import { ADMIN_DATA } from '../api/adminQueries';
-import { session } from '../api/client';
+import { session, stopActingOnLeave } from '../api/client';
 import { ACCOUNT_DATA } from '../api/queries';
 import { language, onLanguage } from '../texts';
 import { resetOnActing, resetOnSwitch } from './accountData';
@@ -27,6 +27,7 @@ export function App() {
   );
   useEffect(() => resetOnSwitch(queryClient), []);
   useEffect(() => resetOnActing(queryClient), []);
+  useEffect(() => stopActingOnLeave(), []);
   const tag = useSyncExternalStore(onLanguage, language);
   return (
     <MantineProvider

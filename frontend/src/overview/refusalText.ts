@@ -33,6 +33,11 @@ export function refusalHeading(code: string, meter: string | null, title: string
 
 /** A refusal in words: what happened, the number, the date, the next step. */
 export function refusalText(problem: Problem, reader: Reader): RefusalText {
+  const acting = texts.actingAs.refused[problem.code];
+  if (acting !== undefined) {
+    const sentences = [acting.detail, texts.refusal.nothingSpent];
+    return { heading: acting.title, sentences, facts: [], steps: [acting.step] };
+  }
   return {
     heading: refusalHeading(problem.code, problem.meter, problem.title),
     sentences: [...sentences(problem), texts.refusal.nothingSpent],

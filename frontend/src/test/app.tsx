@@ -5,7 +5,7 @@ import { render } from '@testing-library/react';
 import { StrictMode } from 'react';
 import { afterEach, vi } from 'vitest';
 import { acting } from '../api/acting';
-import { session } from '../api/client';
+import { session, stopActingOnLeave } from '../api/client';
 import { resetOnActing, resetOnSwitch } from '../app/accountData';
 import { routerOn } from '../app/router';
 
@@ -66,7 +66,12 @@ export function open(path: string, reader: 'signed-in' | 'signed-out' = 'signed-
   else session.signOut();
   const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   router = routerOn(createMemoryHistory({ initialEntries: [path] }));
-  stops = [session.subscribe(() => void router.invalidate()), resetOnSwitch(queryClient), resetOnActing(queryClient)];
+  stops = [
+    session.subscribe(() => void router.invalidate()),
+    resetOnSwitch(queryClient),
+    resetOnActing(queryClient),
+    stopActingOnLeave(),
+  ];
   render(
     <StrictMode>
       <MantineProvider env="test">

@@ -19,5 +19,17 @@ export const actingAsTexts = {
     write: 'Look and use the account',
     submit: 'Begin',
     failed: 'Nothing was begun',
+    refused: {
+      impersonation_locked: {
+        title: 'Not while you act as somebody else',
+        detail: 'Payments, keys and the sign-in are for the user alone.',
+        step: 'Ask the user to do it, or stop acting to do it for yourself.',
+      },
+      impersonation_read_only: {
+        title: 'You only look',
+        detail: 'You act as this user to see what they see, and change nothing.',
+        step: 'Stop acting, and begin again with the right to use the account if your role has it.',
+      },
+    } as Record<string, { title: string; detail: string; step: string }>,
   },
 };

@@ -12,6 +12,8 @@ export interface ErrorText {
 export function errorText(error: unknown): ErrorText {
   if (error instanceof ApiError && error.problem) {
     const { title, detail, retryAfter, fixes, requestId } = error.problem;
+    const acting = texts.actingAs.refused[error.problem.code];
+    if (acting !== undefined) return { title: acting.title, lines: [acting.detail, acting.step], requestId };
     const lines = [detail, ...fixes.map((fix) => fix.text)].filter((line) => line !== '');
     if (retryAfter !== null) lines.push(texts.errors.tryAgainIn(formatDuration(retryAfter)));
     return { title, lines, requestId };
