@@ -66,6 +66,32 @@ describe('the keys', () => {
     expect(screen.queryByText(SECRET)).toBeNull();
   });
 
+  it('that were not kept yet stay when another one is made', async () => {
+    const other = { ...made, id: 'phone', key: `${SECRET}2` };
+    let next: object = made;
+    network({ ...basis, [KEYS]: page([]), 'POST /v1/keys': () => [201, next] });
+    open('/app/keys', 'signed-in');
+    for (const each of [made, other]) {
+      next = each;
+      await userEvent.type(await screen.findByLabelText('Name'), 'one');
+      await userEvent.click(screen.getByRole('button', { name: 'Make key' }));
+      expect(await screen.findByText(each.key)).toBeTruthy();
+    }
+    expect(screen.getByText(SECRET)).toBeTruthy();
+    const newest = screen.getAllByRole('button', { name: 'I have kept it' })[0];
+    await userEvent.click(newest ?? document.body);
+    expect(screen.queryByText(other.key)).toBeNull();
+    expect(screen.getByText(SECRET)).toBeTruthy();
+  });
+
+  it('say before they are made that a limit of 0 lets nothing pass', async () => {
+    network({ ...basis, [KEYS]: page([key('closed', { rate_limit_per_minute: 0 })]) });
+    open('/app/keys', 'signed-in');
+    expect(await screen.findByText(/lets nothing pass: at most 0 requests a minute/)).toBeTruthy();
+    await userEvent.type(screen.getByLabelText('Requests a minute, at most'), '0');
+    expect(screen.getByText(/every request with this key will be refused/)).toBeTruthy();
+  });
+
   it('are rotated, and the new secret is shown', async () => {
     network({ ...basis, [KEYS]: page([key('laptop')]), 'POST /v1/keys/laptop/rotate': [200, made] });
     open('/app/keys', 'signed-in');

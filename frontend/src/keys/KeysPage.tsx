@@ -20,16 +20,16 @@ interface Shown {
   readonly isRotated: boolean;
 }
 
-/** The keys of the account, and the one that was just made: it is shown once. */
+/** The keys of the account, and those that were just made: each is shown until the reader has kept it. */
 export function KeysPage() {
   const reader = useReader();
   const keys = useInfiniteQuery(keysQuery);
   const client = useQueryClient();
-  const [shown, setShown] = useState<Shown | null>(null);
+  const [shown, setShown] = useState<readonly Shown[]>([]);
   const words = texts.keys;
 
   function show(made: NewKey, isRotated: boolean) {
-    setShown({ made, isRotated });
+    setShown((before) => [{ made, isRotated }, ...before]);
     void client.invalidateQueries({ queryKey: keysQuery.queryKey });
   }
 
@@ -47,14 +47,14 @@ export function KeysPage() {
   return (
     <>
       <PageHeading>{words.heading}</PageHeading>
-      {shown && (
+      {shown.map((one) => (
         <ShownKey
-          key={shown.made.key}
-          secret={shown.made.key}
-          isRotated={shown.isRotated}
-          onDone={() => setShown(null)}
+          key={one.made.key}
+          secret={one.made.key}
+          isRotated={one.isRotated}
+          onDone={() => setShown((before) => before.filter((other) => other !== one))}
         />
-      )}
+      ))}
       <Panel heading={words.list}>
         <p>{words.lead}</p>
         {first?.manages_all === false && <p>{words.leadOwn}</p>}

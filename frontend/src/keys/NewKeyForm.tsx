@@ -8,10 +8,12 @@ import settings from '../settings/Settings.module.css';
 import { texts } from '../texts';
 import { formatCount } from '../texts/format';
 import { ErrorNotice } from '../ui/ErrorNotice';
+import { hintWithRoom } from '../ui/roomText';
 
 const DAY_MS = 86_400_000;
 const LIFETIMES = [30, 90, 365] as const;
 const MOST = 1_000_000;
+const MOST_NAME = 100;
 
 interface Wanted {
   readonly name: string;
@@ -61,10 +63,10 @@ export function NewKeyForm({ onMade }: { readonly onMade: (made: NewKey) => void
       {making.isError && <ErrorNotice error={making.error} title={words.notMade} />}
       <TextInput
         label={words.name}
-        description={words.nameHint}
+        description={hintWithRoom(words.nameHint, name, MOST_NAME)}
         name="key-name"
         autoComplete="off"
-        maxLength={100}
+        maxLength={MOST_NAME}
         size="md"
         value={name}
         error={isChecked && name.trim() === '' ? words.nameMissing : undefined}
@@ -92,7 +94,7 @@ export function NewKeyForm({ onMade }: { readonly onMade: (made: NewKey) => void
       />
       <TextInput
         label={words.perMinute}
-        description={words.perMinuteHint}
+        description={perMinute === 0 ? words.perMinuteNone : words.perMinuteHint}
         inputMode="numeric"
         autoComplete="off"
         size="md"

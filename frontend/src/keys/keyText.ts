@@ -20,9 +20,14 @@ export function factsOf(key: ApiKey, reader: Reader): string {
     words.made(at(key.created_at)),
     key.last_used_at === null ? words.neverUsed : words.used(at(key.last_used_at)),
     ends(),
-    ...(key.rate_limit_per_minute === null ? [] : [words.limit(formatCount(key.rate_limit_per_minute))]),
+    ...limitOf(key.rate_limit_per_minute),
     ...(key.is_mine ? [] : [words.byOther]),
   ].join(' · ');
+}
+
+function limitOf(perMinute: number | null): string[] {
+  if (perMinute === null) return [];
+  return [perMinute === 0 ? texts.keys.limitNone : texts.keys.limit(formatCount(perMinute))];
 }
 
 /** Until when a secret of before works, too; null where none does. */

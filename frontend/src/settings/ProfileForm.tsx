@@ -4,12 +4,14 @@ import type { Me } from '../api/types';
 import { texts } from '../texts';
 import { ErrorNotice } from '../ui/ErrorNotice';
 import { Notice } from '../ui/Notice';
+import { hintWithRoom } from '../ui/roomText';
 import classes from './Settings.module.css';
 import { useSaidUntilNext } from './useSaidUntilNext';
 import { useSaveProfile } from './useSaveProfile';
 
 /** Stands for "no zone of one's own" in the list; no zone is called so. */
 const ACCOUNT = 'account';
+const MOST_NAME = 100;
 
 function zones(own: string): { value: string; label: string }[] {
   const all = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
@@ -38,10 +40,10 @@ export function ProfileForm({ me }: { readonly me: Me }) {
       <form className={classes.form} onSubmit={submit} noValidate>
         <TextInput
           label={texts.profile.name}
-          description={texts.profile.nameHint}
+          description={hintWithRoom(texts.profile.nameHint, name, MOST_NAME)}
           name="name"
           autoComplete="name"
-          maxLength={100}
+          maxLength={MOST_NAME}
           size="md"
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}

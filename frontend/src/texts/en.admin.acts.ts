@@ -74,7 +74,8 @@ export const userActTexts = {
     name: 'Operator roles',
     begin: 'Change roles',
     detail: 'Makes them an operator of the platform, or takes that away.',
-    question: 'They have exactly these roles at once, and lose all others. Without any they are an ordinary user.',
+    question:
+      'They have exactly these roles at once, and lose all others. Without any they are an ordinary user. Whoever is no superadmin gets into the back office only once two-factor sign-in is on.',
     confirm: 'Save roles',
     label: 'Roles',
     mays: {

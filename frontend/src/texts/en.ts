@@ -78,6 +78,8 @@ export const en = {
 
   fields: {
     email: 'E-mail address',
+    nearlyFull: (length: string, most: string) => `${length} of ${most} characters.`,
+    full: (most: string) => `All ${most} characters are used: what is beyond them is left out.`,
     emailMissing: 'Enter an e-mail address like name@example.com.',
     password: 'Password',
     passwordMissing: 'Enter your password.',

@@ -60,6 +60,9 @@ describe('the limits beside plans', () => {
     expect(document.activeElement?.textContent).toBe('Keep it');
     await userEvent.click(screen.getByRole('button', { name: 'Keep it' }));
     expect(document.activeElement?.textContent).toBe('Take back');
+    await userEvent.click(screen.getByRole('button', { name }));
+    await userEvent.keyboard('{Escape}');
+    expect(document.activeElement?.textContent).toBe('Take back');
     expect(calls.some(({ route }) => route === TAKE)).toBe(false);
     await userEvent.click(screen.getByRole('button', { name }));
     await userEvent.click(screen.getByRole('button', { name: 'Take it back' }));

@@ -10,6 +10,7 @@ import { texts } from '../../texts';
 import { formatMoment } from '../../texts/format';
 import { ErrorNotice } from '../../ui/ErrorNotice';
 import { Placeholder } from '../../ui/Placeholder';
+import { hintWithRoom } from '../../ui/roomText';
 import type { Reader } from '../../usage/meterText';
 import { PageLinks } from '../PageLinks';
 import { useOperator } from '../useOperator';
@@ -89,7 +90,7 @@ function NewNote({ userId }: { readonly userId: string }) {
       {adding.isError && <ErrorNotice error={adding.error} title={words.notAdded} />}
       <Textarea
         label={words.text}
-        description={words.hint}
+        description={hintWithRoom(words.hint, text, LONGEST)}
         rows={3}
         maxLength={LONGEST}
         value={text}

@@ -75,6 +75,9 @@ describe('the acts', () => {
     expect(sent(calls, ofUser('lock'))).toEqual([]);
     await userEvent.click(question.getByRole('button', { name: 'Cancel' }));
     expect(document.activeElement).toBe(await button('Lock this user'));
+    await userEvent.keyboard('{Enter}');
+    await userEvent.type(screen.getByLabelText('Reason'), '{Escape}');
+    expect(document.activeElement).toBe(await button('Lock this user'));
     await userEvent.click(await button('Lock this user'));
     await userEvent.type(screen.getByLabelText('Reason'), ' spam <b>');
     await userEvent.click(await button('Lock them'));

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useContext, useId, useRef, useState, type ReactNode, type SyntheticEvent } from 'react';
+import { useContext, useId, useRef, useState, type KeyboardEvent, type ReactNode, type SyntheticEvent } from 'react';
 import { flushSync } from 'react-dom';
 import { USERS } from '../../../api/adminQueries';
 import settings from '../../../settings/Settings.module.css';
@@ -70,6 +70,10 @@ export function Act({
     if (isReady?.() ?? true) doing.mutate();
   }
 
+  function leave(event: KeyboardEvent) {
+    if (event.key === 'Escape' && !doing.isPending) ask(false);
+  }
+
   return (
     <div className={classes.act}>
       <div>
@@ -77,7 +81,8 @@ export function Act({
         <div className={classes.quiet}>{detail}</div>
       </div>
       {isAsked ? (
-        <form ref={box} className={classes.question} aria-labelledby={id} onSubmit={submit} noValidate>
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a shorter way to its Cancel button
+        <form ref={box} className={classes.question} aria-labelledby={id} onSubmit={submit} onKeyDown={leave} noValidate>
           <div role="alert">{question}</div>
           {fields}
           {doing.isError && <ErrorNotice error={doing.error} title={texts.adminUser.notDone} />}

@@ -1,5 +1,6 @@
 import { Textarea } from '@mantine/core';
 import { texts } from '../../../texts';
+import { hintWithRoom } from '../../../ui/roomText';
 
 const MOST = 500;
 
@@ -17,7 +18,7 @@ export function ReasonField({ label, hint, value, onChange, isMissed }: ReasonFi
   return (
     <Textarea
       label={label}
-      description={hint}
+      description={hintWithRoom(hint, value, MOST)}
       rows={2}
       maxLength={MOST}
       value={value}

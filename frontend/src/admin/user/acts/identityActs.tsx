@@ -3,8 +3,11 @@ import { useState } from 'react';
 import { api } from '../../../api/client';
 import { answerOf } from '../../../api/problem';
 import { texts } from '../../../texts';
+import { hintWithRoom } from '../../../ui/roomText';
 import { Act } from './Act';
 import { pathOf, type ActProps } from './actProps';
+
+const MOST_NAME = 100;
 
 export function Rename({ user }: ActProps) {
   const [name, setName] = useState(user.name ?? '');
@@ -23,7 +26,8 @@ export function Rename({ user }: ActProps) {
         <TextInput
           label={words.label}
           autoComplete="off"
-          maxLength={100}
+          description={hintWithRoom(undefined, name, MOST_NAME)}
+          maxLength={MOST_NAME}
           value={name}
           onChange={(event) => setName(event.currentTarget.value)}
         />
