@@ -4,7 +4,7 @@ const NOT_LET_IN =
 /** The English texts of refusals of all accounts, and of limits beside plans. Part of the one catalogue in en.ts. */
 export const adminDecisionTexts = {
   adminDecisions: {
-    heading: 'Refused requests of all accounts',
+    heading: 'Decisions: refused requests of all accounts',
     filters: 'Find refused requests',
     q: 'Request id, decision id or beginning of an API key',
     qHint: 'Whatever the customer gives you, also a whole message. Of a key, only its beginning is kept; an e-mail address leads to the user.',
@@ -64,7 +64,7 @@ export const adminDecisionTexts = {
   },
 
   adminGiven: {
-    heading: 'Limits beside plans',
+    heading: 'Overrides: limits beside plans',
     lead: 'All that was ever given to an account beside its plan. What is taken back stays in the list.',
     filters: 'Find limits',
     q: 'Account or user',
