@@ -9,7 +9,7 @@ export const adminUserTexts = {
     search: 'Search',
     searchHint: 'Part of an address or name, or an id; / leads here.',
     any: 'Any',
-    anyStatus: 'Any but deleted',
+    anyStatus: 'Not deleted',
     status: 'Status',
     statuses: { active: 'Active', unverified: 'Unconfirmed', suspended: 'Locked', deleted: 'Deleted' },
     plan: 'Plan',

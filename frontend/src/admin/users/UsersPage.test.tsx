@@ -26,7 +26,7 @@ describe('the list of users', () => {
     expect(document.querySelector('img[src=x]')).toBeNull();
     expect(screen.getByText('1 user')).toBeTruthy();
     expect(screen.getByRole('cell', { name: 'Locked' }).querySelector('svg')).toBeTruthy();
-    expect(screen.getByRole('option', { name: 'Any but deleted' })).toBeTruthy();
+    expect(screen.getByRole('option', { name: 'Not deleted' })).toBeTruthy();
   });
 
   it('is asked for as the address says', async () => {
@@ -72,7 +72,7 @@ describe('the list of users', () => {
     await userEvent.selectOptions(screen.getByLabelText('Order'), 'By address');
     expect(address()).toBe('/admin/users?status=suspended&plan=pro&role=support&sort=email');
     await userEvent.selectOptions(screen.getByLabelText('Order'), 'Newest first');
-    await userEvent.selectOptions(screen.getByLabelText('Status'), 'Any but deleted');
+    await userEvent.selectOptions(screen.getByLabelText('Status'), 'Not deleted');
     expect(address()).toBe('/admin/users?plan=pro&role=support');
   });
 
