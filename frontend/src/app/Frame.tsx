@@ -43,7 +43,7 @@ export function Frame({ children, tools, part, rooms, narrow = false, dense = fa
         <div className={classes.bar}>
           <Link to="/" className={classes.brand} aria-label={part === undefined ? texts.product : `${texts.product}, ${part}`}>
             <img src="/icon.svg" alt="" width={28} height={28} />
-            <span className={tools === undefined ? undefined : classes.wide}>{texts.product}</span>
+            <span className={tools === undefined ? undefined : classes.wide}>{texts.product}</span>{' '}
             {part !== undefined && <span className={classes.part}>{part}</span>}
           </Link>
           <div className={classes.tools}>
