@@ -191,8 +191,9 @@ async def _on_plan(session: ReadSession, plan: str, default_plan: str) -> tuple[
     if plan == default_plan:
         return ~exists().where(of_user, _LIVE, UserSubscription.plan_id != plan_id), False
     on_it = select(UserSubscription.account_id).where(_LIVE, UserSubscription.plan_id == plan_id)
-    found = (await session.scalars(on_it.limit(_FEW + 1))).all()
-    if len(found) <= _FEW:
+    are_many = await session.scalar(select(literal(1)).select_from(on_it.offset(_FEW).limit(1).subquery()))
+    if are_many is None:
+        found = (await session.scalars(on_it.limit(_FEW))).all()
         return User.personal_account_id == any_(literal(found, ARRAY(Uuid()))), False
     is_on_it = select(literal(1)).where(of_user, _LIVE, UserSubscription.plan_id == plan_id).limit(1)
     return is_on_it.scalar_subquery() == 1, True

@@ -25,6 +25,12 @@ class UserSubscription(Base):
             unique=True,
             postgresql_where=text("status IN ('trial', 'active', 'past_due')"),
         ),
+        Index(
+            "ix_user_subscriptions_plan_live",
+            "plan_id",
+            "account_id",
+            postgresql_where=text("status IN ('trial', 'active', 'past_due')"),
+        ),
         Index("ix_user_subscriptions_account_id_started_at", "account_id", "started_at"),
         CheckConstraint(
             "status IN ('trial', 'active', 'past_due', 'cancelled', 'expired', 'incomplete', 'paused')", name="status"
