@@ -93,6 +93,37 @@ _RATE_STORE_PATIENCE = 2.0
 # Metrics are at /metrics. Without an exporter, looking for one takes a tenth of a small request.
 _NO_TRACING: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
+# Routes are looked for in this order: first what is called most.
+_ROUTERS = (
+    usage_routes.router,
+    event_routes.router,
+    series_routes.router,
+    live_routes.router,
+    notice_routes.router,
+    decision_routes.router,
+    verify_routes.router,
+    gateway_routes.router,
+    system_routes.router,
+    reference.router,
+    auth_routes.router,
+    security_routes.router,
+    key_routes.router,
+    subscription_routes.router,
+    subscription_routes.me_router,
+    account_routes.router,
+    reading_routes.router,
+    admin_user_routes.router,
+    admin_platform_routes.router,
+    admin_stream_routes.router,
+    health_routes.router,
+    admin_override_routes.router,
+    admin_decision_routes.router,
+    given_routes.router,
+    note_routes.router,
+    plan_routes.router,
+    bulk_routes.router,
+)
+
 logger = structlog.get_logger(__name__)
 
 
@@ -166,37 +197,9 @@ def create_app(settings: Settings | None = None, *, clock: Clock | None = None) 
     _add_enforcement(app, database, jwt, encryption)
     _add_sign_in(app, database, jwt, encryption)
     install_handlers(app, foreign=UNAVAILABLE, is_unavailable=is_unavailable)
-    # Routes are looked for in this order: first what is called most. They stand in the application's own list, for a
-    # router that is included looks for its route twice, in every request.
-    for router in (
-        usage_routes.router,
-        event_routes.router,
-        series_routes.router,
-        live_routes.router,
-        notice_routes.router,
-        decision_routes.router,
-        verify_routes.router,
-        gateway_routes.router,
-        system_routes.router,
-        reference.router,
-        auth_routes.router,
-        security_routes.router,
-        key_routes.router,
-        subscription_routes.router,
-        subscription_routes.me_router,
-        account_routes.router,
-        reading_routes.router,
-        admin_user_routes.router,
-        admin_platform_routes.router,
-        admin_stream_routes.router,
-        health_routes.router,
-        admin_override_routes.router,
-        admin_decision_routes.router,
-        given_routes.router,
-        note_routes.router,
-        plan_routes.router,
-        bulk_routes.router,
-    ):
+    # They stand in the application's own list, for a router that is included looks for its route twice, in every
+    # request.
+    for router in _ROUTERS:
         app.router.routes.extend(router.routes)
     if not settings.is_production:
         app.router.routes.extend(mail_routes.router.routes)

@@ -10,7 +10,7 @@ export const actingAsTexts = {
     over: 'You are yourself again',
     overDetail: 'The time to act as this user is over, or it was ended. What you see now is your own account.',
     begin: 'Act as this user',
-    lead: 'You see what they see, for 30 minutes. They are told, and everything you change is written down.',
+    lead: 'You see what they see, for 30 minutes. They are told unless this service is set not to, and everything you change is written down.',
     reason: 'Reason',
     reasonHint: 'For the audit log, such as the number of a ticket.',
     reasonMissing: 'Say why.',
