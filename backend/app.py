@@ -287,10 +287,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.live.close()
         await app.state.watching.close()
+        await app.state.engine.close()
         await app.state.treasury.stop()
         app.state.passwords.close()
         await app.state.ingest.close()
-        await app.state.engine.close()
         await app.state.denials.close()
         await app.state.key_uses.close()
         await app.state.rates.close()

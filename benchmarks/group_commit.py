@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+import uvloop
 from psycopg_pool import AsyncConnectionPool
 
 from backend.catalog.service import Catalogs
@@ -18,10 +19,13 @@ from backend.core.clock import SystemClock
 from backend.core.ids import AccountId
 from backend.db.session import Database, driver_url
 from backend.enforcement.engine import Caller, Engine
+from backend.enforcement.passes import Passes
+from backend.enforcement.treasury import Treasury
 from backend.subscription.entitlements import resolve
 from backend.usage.model import Source
 from benchmarks.database import Cluster, Prepared
 from benchmarks.figures import Figure
+from benchmarks.processes import WORK
 from benchmarks.servers import ACCOUNTS
 
 _POOL = 16
@@ -37,13 +41,15 @@ Once = Callable[[int], Awaitable[object]]
 
 def run(cluster: Cluster, at_once: Sequence[int], *, rounds: int, seconds: float) -> list[Figure]:
     """One figure for each number of callers."""
-    return asyncio.run(_run(cluster.prepare(accounts=ACCOUNTS), at_once, rounds, seconds))
+    return uvloop.run(_run(cluster.prepare(accounts=ACCOUNTS), at_once, rounds, seconds))
 
 
 async def _run(prepared: Prepared, at_once: Sequence[int], rounds: int, seconds: float) -> list[Figure]:
     accounts = [AccountId(UUID(account)) for account in prepared.accounts]
     database, catalogs = Database(prepared.url), Catalogs()
-    engine = Engine(database, catalogs, upgrade_url="http://localhost/plans")
+    treasury = Treasury(database, WORK / "journals", Passes(catalogs))
+    await treasury.start()
+    engine = Engine(database, catalogs, upgrade_url="http://localhost/plans", treasury=treasury)
     async with AsyncConnectionPool(
         driver_url(prepared.url), min_size=_POOL, max_size=_POOL, kwargs={"autocommit": True}, open=False
     ) as pool:
@@ -69,6 +75,7 @@ async def _run(prepared: Prepared, at_once: Sequence[int], rounds: int, seconds:
             note = f"{ours:,.0f}/s against {theirs:,.0f}/s"
             found.append(Figure.median("group_commit", ratios, at=callers_at_once, note=note))
     await engine.close()
+    await treasury.stop()
     await database.close()
     return found
 

@@ -4,7 +4,7 @@ The hot path is `Allowances.spend`: one comparison, one record in the journal, a
 for nothing and grants nothing that was not set aside before. `treasury.py` fills the pools and settles the spends.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -31,6 +31,7 @@ class Pool:
     """One counter, as far as this process may spend of it. Moments are nanoseconds of the boot clock.
 
     `spent` only grows (but for spends that are taken back): what was settled or filled since when is a difference.
+    `is_stored`: its spends are rows in the database before they are answered, instead of records of the journal.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Pool:
         "free",
         "has_recalled",
         "is_open",
+        "is_stored",
         "is_wanted",
         "key",
         "left",
@@ -49,18 +51,21 @@ class Pool:
         "lots",
         "low",
         "opening",
+        "places",
         "quiet_since",
         "spent",
         "spent_when_batched",
         "spent_when_filled",
         "spent_when_seen",
         "tail_until",
+        "terms",
         "version",
         "wish",
     )
 
-    def __init__(self, entitlements: Entitlements, meter: str, window: Window) -> None:
+    def __init__(self, entitlements: Entitlements, meter: str, window: Window, *, is_stored: bool = False) -> None:
         self.counter = Counter(meter, window)
+        self.is_stored = is_stored
         self.key: CounterKey = (entitlements.account.id, meter, window.start)
         self.lots: dict[UUID | None, Lot] = {}
         """By the key that spends; those of the present terms."""
@@ -76,6 +81,9 @@ class Pool:
         """From now on under these terms. What was spent before belongs to lots of its own, see `take_back`."""
         scope = entitlements.scope
         self.lots = {}
+        self.places: dict[tuple[UUID | None, str | None], str] = {}
+        """The fixed part of stored spends, by who spends; of the present terms."""
+        self.terms = entitlements
         self.opening = Opening(
             self.key, self.counter.window, scope.owner_user_id, scope.period_start, scope.period_end, record_id=uuid7()
         )
@@ -184,12 +192,16 @@ class Allowances:
         self._wake = wake
         self._tended_at = self._settles_at = 0
 
-    def pool(self, entitlements: Entitlements, meter: str, window: Window) -> Pool:
+    def pool(self, entitlements: Entitlements, meter: str, window: Window, *, is_stored: bool = False) -> Pool:
         """The pool of a counter, under these terms or later ones."""
         key = (entitlements.account.id, meter, window.start)
         pool = self.pools.get(key)
+        if pool is not None and pool.is_stored != is_stored:
+            self._give_back(pool)
+            self._forget(key)
+            pool = None
         if pool is None:
-            pool = self.pools[key] = Pool(entitlements, meter, window)
+            pool = self.pools[key] = Pool(entitlements, meter, window, is_stored=is_stored)
             self._of_account.setdefault(key[0], {})[key] = pool
         elif pool.is_older_than(entitlements):
             self._give_back(pool)  # it was granted under the former terms
@@ -225,6 +237,25 @@ class Allowances:
             self.want(pool)
         return True
 
+    def take(self, pool: Pool, amount: int, now: int) -> bool:
+        """As `spend`, for what is to be stored: see `put_back`."""
+        left = pool.left - amount
+        if left < 0 or now >= self.lease_until:
+            return False
+        pool.left = left
+        pool.spent += amount
+        if left < pool.low and not pool.is_wanted:
+            self.want(pool)
+        return True
+
+    def put_back(self, pool: Pool, under: Opening, amount: int) -> None:
+        """What was taken `under` some terms was not stored. Under other ones by now it is given back unspent."""
+        pool.spent -= amount
+        if pool.opening is under and self.pools.get(pool.key) is pool:
+            pool.left += amount
+        else:
+            self._returns[pool.key] = self._returns.get(pool.key, 0) + amount
+
     def take_back(self, lot: Lot, amount: int, now: int, minute: int) -> bool:
         """The opposite of `spend`, recorded like it; also of a pool that has been forgotten in the meantime.
 
@@ -252,9 +283,11 @@ class Allowances:
         self._wanting[pool.key] = pool
 
     def give_back(self, pools: Iterable[Pool]) -> None:
-        """What is left of them is given back in the next round."""
+        """What is left of them is given back in the next round, which does not fill them again."""
         for pool in pools:
             self._give_back(pool)
+            pool.is_wanted = False
+            self._wanting.pop(pool.key, None)
         self.hurry()
 
     def hurry(self) -> None:
@@ -270,6 +303,11 @@ class Allowances:
         """Nothing is asked for any more, and everything is given back in the next round, which is the last."""
         self._wanting = {}
         self.give_back(list(self.pools.values()))
+
+    @property
+    def given_back(self) -> Mapping[CounterKey, int]:
+        """What goes back with the next round that settles."""
+        return self._returns
 
     def of_account(self, account_id: UUID) -> list[Pool]:
         return list(self._of_account.get(account_id, {}).values())
@@ -290,6 +328,19 @@ class Allowances:
         self._dirty, self._closed = [], []
         batch.returns, self._returns = self._returns, {}
         return batch
+
+    def note_counted(self, stored: Mapping[CounterKey, int]) -> None:
+        """So much of what was stored is counted."""
+        for key, amount in stored.items():
+            pool = self.pools.get(key)
+            if pool is not None and pool.is_stored:
+                pool.spent_when_batched += amount
+
+    def note_all_counted(self) -> None:
+        """All that was stored is counted, by whoever believed this process to be dead."""
+        for pool in self.pools.values():
+            if pool.is_stored:
+                pool.spent_when_batched = pool.spent
 
     def take_wanting(self) -> list[Pool]:
         """The pools that want more, each once; none that has been forgotten."""

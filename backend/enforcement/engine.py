@@ -5,6 +5,7 @@ counters in key order, then write identity, counters, events and the record of t
 sees is `check`, `consume` and the four of `Reservations`; how spends share a transaction is the engine's own matter.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+import structlog
 from feature_platform.core.decision import Decision
 from sqlalchemy.exc import DBAPIError
 
@@ -23,7 +25,8 @@ from backend.core.ids import AccountId
 from backend.db.session import AccountSession, Database, ReadSession, is_unavailable
 from backend.enforcement.decide import Ask, Refused, ask, granted, judge, refused
 from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
-from backend.enforcement.group import Changed, GroupCommit, Refusal, Wish
+from backend.enforcement.group import Answer, Changed, GroupCommit, Refusal, Wish
+from backend.enforcement.purse import Purse
 from backend.enforcement.recalls import Recalls
 from backend.enforcement.treasury import Treasury
 from backend.subscription.entitlements import Entitlements, resolve
@@ -39,6 +42,8 @@ _MOST_ATTEMPTS = 5
 
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 class Stale(Exception):
@@ -111,8 +116,13 @@ class Engine:
         self._treasury = treasury
         self._recalls = treasury.recalls if treasury is not None else recalls
         self._group = GroupCommit(database.url)
+        self._purse = Purse(treasury) if treasury is not None else None
+        self._giving_back: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
+        """Before the treasury stops: what is to be given back is counted first."""
+        if self._giving_back:
+            await asyncio.wait(self._giving_back)
         await self._group.close()
 
     async def check(self, caller: Caller, *, meter: str, amount: int) -> Outcome:
@@ -149,7 +159,7 @@ class Engine:
             entitlements = known or await self.fresh_entitlements(caller)
             wish = ask(entitlements, meter=meter, amount=amount)
             asked = Wish(entitlements, wish, caller.by, identity, caller.now)
-            answer = await self._group.spend(asked)
+            answer = await self._spend(asked)
             if isinstance(answer, Refusal):
                 async with self.database.read(caller.account_id) as session:
                     found = Refused("quota_exceeded", wish.cost, answer.counter)
@@ -162,7 +172,6 @@ class Engine:
             decision = granted(entitlements, wish.cost, answer, used=0, held=0)
             return Outcome(decision, entitlements, wish, partial(self.give_back, asked))
 
-        await self.settled(caller.account_id, meter)
         return await self.persist(caller, attempt)
 
     async def draw(self, wish: Wish) -> Counter | None:
@@ -170,13 +179,35 @@ class Engine:
 
         Raises as `consume`.
         """
-        await self.settled(wish.entitlements.account.id, wish.ask.cost.meter)
-        answer = await self._group.spend(wish)
+        answer = await self._spend(wish)
         return answer if isinstance(answer, Counter) else None
+
+    async def _spend(self, wish: Wish) -> Answer:
+        """From what this process has set aside, or else under lock, with others that wait at the same time."""
+        if self._purse is not None:
+            counter = await self._purse.spend(wish)
+            if counter is not None:
+                return counter
+        await self.settled(wish.key[0], wish.key[1])
+        return await self._group.spend(wish)
 
     def give_back(self, wish: Wish) -> None:
         """Takes a spend back whose call has failed, as soon as it can; nobody waits for it."""
-        self._group.give_back(wish)
+        if not wish.is_stored:
+            self._group.give_back(wish)
+            return
+        task = asyncio.create_task(self._give_back_counted(wish))
+        self._giving_back.add(task)
+        task.add_done_callback(self._giving_back.discard)
+
+    async def _give_back_counted(self, wish: Wish) -> None:
+        """What is stored is counted first, for nothing can be taken from a counter that does not have it yet."""
+        try:
+            await self.settled(wish.key[0], wish.key[1])
+        except Unavailable as error:
+            log.error("the spend of a failed call was not given back", exc_info=error)
+        else:
+            self._group.give_back(wish)
 
     async def _as_it_stands(self, entitlements: Entitlements, wish: Ask) -> Repeated:
         """For a spend that was reported before, and had no answer: the counter it is part of, as it is now."""
@@ -260,7 +291,7 @@ class Engine:
 
     def _ensure_nothing_is_out(self, wish: Ask, found: Refused, key: CounterOf) -> None:
         """Raises UnitsAreOut where a recall could bring back what others hold in memory."""
-        can_be_out = wish.meter.durability == "allowance" and found.counter.held > 0
+        can_be_out = wish.meter.kind == "counter" and found.cost.meter == wish.meter.key and found.counter.held > 0
         if can_be_out and self._recalls is not None and self._recalls.may_help(key):
             raise UnitsAreOut(key)
 

@@ -62,6 +62,8 @@ class Wish:
     """The spend that this one takes back, whatever has changed since."""
     answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     event_id: UUID = field(default_factory=uuid7)
+    is_stored: bool = False
+    """It was spent from what this process had set aside, and is stored; not here."""
     key: CounterOf = field(init=False)
 
     def __post_init__(self) -> None:

@@ -39,6 +39,10 @@ class Round:
     is_unsure: bool
     """The database may hold more for this process than the process knows of."""
     from_forfeited: bool
+    is_due: bool
+    """Whether it settles, and not only fills pools."""
+    stored: dict[CounterKey, int] = field(default_factory=dict)
+    """What was stored before it was answered, and is counted now."""
     filled: list["Filled"] = field(default_factory=list)
     recalling: list[Pool] = field(default_factory=list)
     """Of which the tail begins: whoever holds something of them gives it back. Asked for once by each process."""
@@ -59,6 +63,7 @@ class Round:
         """It has committed."""
         allowances.journal.is_begun = True
         allowances.journal.settled = self.batch.position
+        allowances.note_counted(self.stored)
         for one in self.filled:
             allowances.fill(one.pool, one.under, one.given, one.counter, now)
         for pool in self.recalling:
@@ -70,12 +75,15 @@ class Round:
             allowances.want(pool)
 
 
-async def begin(wire: RoundConnection, allowances: Allowances, last: Round | None, *, now: int) -> Round:
+async def begin(
+    wire: RoundConnection, allowances: Allowances, last: Round | None, *, now: int, may_be_stored: bool
+) -> Round:
     """Locks the journal and takes what is to be settled: from here on it is this round's, whatever becomes of it.
 
     A round that is not due settles nothing: it fills pools, and the journal stays where it is.
 
-    `last` is a round of which it is open whether it has committed. `now` is of the boot clock. Raises JournalLost.
+    `last` is a round of which it is open whether it has committed. `now` is of the boot clock. `may_be_stored`: there
+    may be spends that are stored and not counted. Raises JournalLost.
     """
     journal = allowances.journal
     if not journal.is_begun and not journal.path.exists():  # begun unheard of, and taken over before the next round
@@ -83,11 +91,16 @@ async def begin(wire: RoundConnection, allowances: Allowances, last: Round | Non
     fence, holders = await wire.begin(journal.id, is_new=not journal.is_begun)
     if fence is None:
         raise JournalLost
-    if fence.is_expired:  # what is in the pools is forfeited in the database; given back, it is free again
-        allowances.give_back(list(allowances.pools.values()))
     is_due = last is not None or fence.is_expired or allowances.is_due(now)
-    batch = allowances.take_batch(now) if is_due else Batch(fence.position)
+    stored = await wire.stored_of(journal.id) if is_due and may_be_stored else {}
+    # From here on nothing is waited for: what is taken is in the round.
     has_committed = last is not None and fence.round == last.number
+    if last is not None and has_committed:
+        allowances.note_counted(last.stored)
+    if fence.is_expired:  # what is in the pools is forfeited in the database; given back, it is free again
+        allowances.note_all_counted()
+        allowances.give_back(list(allowances.pools.values()))
+    batch = allowances.take_batch(now) if is_due else Batch(fence.position)
     if last is not None and not has_committed:
         last.batch.add(batch)
         batch = last.batch
@@ -99,6 +112,8 @@ async def begin(wire: RoundConnection, allowances: Allowances, last: Round | Non
         # Once unsure, until a round is known to have committed: another may be lost between.
         is_unsure=fence.is_expired or has_committed or (last is not None and last.is_unsure),
         from_forfeited=fence.is_expired,
+        is_due=is_due,
+        stored=stored,
     )
 
 
@@ -107,8 +122,8 @@ async def settle(
 ) -> InForce:
     """Writes and commits a round that has begun. Returns what is in force for the watched accounts."""
     batch, journal = found.batch, allowances.journal
-    surplus = await _surplus(wire, allowances, batch) if found.is_unsure else {}
-    changes = _changes(batch, surplus)
+    surplus = await _surplus(wire, allowances, found) if found.is_unsure else {}
+    changes = _changes(batch, surplus, found.stored)
     keys = sorted({*changes, *(pool.key for pool in found.wanting)})
     openings = [pool.opening for pool in found.wanting if not pool.is_open]
     accounts = {*watched, *(pool.key[0] for pool in found.wanting)}
@@ -124,25 +139,34 @@ async def settle(
         position=batch.position,
         changes=[changes[key] for key in sorted(changes) if changes[key].moves],
         spends=batch.settled(),
+        counts_stored=bool(found.stored),
         from_forfeited=found.from_forfeited,
         recalls=[pool.key for pool in found.recalling],
     )
     return in_force
 
 
-async def _surplus(wire: RoundConnection, allowances: Allowances, batch: Batch) -> dict[CounterKey, int]:
+async def _surplus(wire: RoundConnection, allowances: Allowances, found: Round) -> dict[CounterKey, int]:
     """What the database knows to be held and nobody here does: the end of the round that set it aside was lost."""
-    known: dict[CounterKey, int] = defaultdict(int, batch.returns)
-    for spent in batch.settled():
+    known: dict[CounterKey, int] = defaultdict(int, found.batch.returns)
+    for spent in found.batch.settled():
         known[spent.key] += spent.amount
+    for key, amount in found.stored.items():
+        pool = allowances.pools.get(key)
+        if pool is None or not pool.is_stored:  # else it is part of what the pool has not settled
+            known[key] += amount
+    held = await wire.held_by(allowances.journal.id)
     for pool in allowances.pools.values():
         known[pool.key] += pool.left + pool.unbatched
-    held = await wire.held_by(allowances.journal.id)
+    for key, amount in allowances.given_back.items():  # since this round took what is its own
+        known[key] += amount
     return {key: amount - known[key] for key, amount in held.items() if amount > known[key]}
 
 
-def _changes(batch: Batch, surplus: dict[CounterKey, int]) -> dict[CounterKey, Change]:
-    spent: dict[CounterKey, int] = defaultdict(int)
+def _changes(
+    batch: Batch, surplus: dict[CounterKey, int], stored: Mapping[CounterKey, int]
+) -> dict[CounterKey, Change]:
+    spent: dict[CounterKey, int] = defaultdict(int, stored)
     for one in batch.settled():
         spent[one.key] += one.amount
     returned: dict[CounterKey, int] = defaultdict(int, batch.returns)

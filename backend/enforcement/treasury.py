@@ -26,6 +26,7 @@ from backend.enforcement.heirs import take_over
 from backend.enforcement.journal import Journal, boot_nanoseconds
 from backend.enforcement.recalls import Recalls
 from backend.enforcement.settling import JournalLost, Round, begin, settle
+from backend.enforcement.spend_store import SpendStore
 from backend.usage.leftovers import forfeit_one, forget
 from backend.usage.rounds import InForce, RoundConnection
 from backend.usage.settlement import LEASE, CounterKey
@@ -67,6 +68,8 @@ class Treasury:
         self._wire: RoundConnection | None = None
         self._is_busy = False
         self.allowances: Allowances | None = None
+        self.store = SpendStore(database.url)
+        """Where spends go that are to be in the database before they are answered."""
         self.recalls = Recalls(database, self.give_back)
         self.problem: str | None = None
         """Why every spend is strict here, in a sentence; None when it is not."""
@@ -88,12 +91,14 @@ class Treasury:
             await asyncio.wait([self._task])
         if self.allowances is not None:
             await self._close(self.allowances)
+        await self.store.close()
         if self._wire is not None:
             await self._wire.close()
 
     async def _close(self, allowances: Allowances) -> None:
         is_settled = False
         with contextlib.suppress(Exception):
+            await self.store.idle()
             allowances.end()
             await self._do_round()
             async with self._database.system() as session:
@@ -197,15 +202,21 @@ class Treasury:
     async def _settle(
         self, wire: RoundConnection, allowances: Allowances, watched: Sequence[AccountId], began: int
     ) -> InForce:
-        found = None
+        found, last = None, self._open_round
+        if last is not None or began >= allowances.lease_until:
+            await self.store.idle()  # what is under way would be taken for lost
+        may_be_stored, self.store.is_used = self.store.is_used or last is not None, False
         try:
             async with wire.transaction():
-                found = self._open_round = await begin(wire, allowances, self._open_round, now=began)
+                found = self._open_round = await begin(wire, allowances, last, now=began, may_be_stored=may_be_stored)
                 in_force = await settle(wire, allowances, found, watched, now=began)
         except BaseException:
+            self.store.is_used = may_be_stored or self.store.is_used
             if found is not None:
                 found.fail(allowances)
             raise
+        if not found.is_due:
+            self.store.is_used = may_be_stored or self.store.is_used
         allowances.lease_until = began + _LEASE
         found.finish(allowances, boot_nanoseconds())
         self._open_round = None

@@ -231,7 +231,7 @@ async def _tell(
     assert after is not None
     meter = _find_meter(after, row.meter)
     is_lower = _is_lower(after.quota(row.meter).limit, before.quota(row.meter).limit)
-    if is_lower and meter is not None and meter.durability == "allowance":
+    if is_lower and meter is not None and meter.kind == "counter":
         await settlement.recall(await driver(session), [(account_id, meter.key, after.window(meter).start)])
 
 

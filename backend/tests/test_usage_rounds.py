@@ -50,7 +50,9 @@ async def settled(round_: RoundConnection, who: Person, *meters: str) -> dict[Co
     async with round_.transaction():
         await round_.begin(journal_id, is_new=True)
         counters, _ = await round_.lock(keys, [opening(who, key) for key in keys], [who.account_id])
-        await round_.write(journal_id, position=0, changes=[], spends=[], from_forfeited=False, recalls=[])
+        await round_.write(
+            journal_id, position=0, changes=[], spends=[], counts_stored=False, from_forfeited=False, recalls=[]
+        )
     return {key: counter.used for key, counter in counters.items()}
 
 

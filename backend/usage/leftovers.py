@@ -7,7 +7,17 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.db.session import SystemSession, driver
-from backend.usage.settlement import Change, CounterKey, Fence, Spent, apply, held_by, lock_counters_of_all
+from backend.usage.settlement import (
+    Change,
+    Connection,
+    CounterKey,
+    Fence,
+    Spent,
+    apply,
+    held_by,
+    lock_counters_of_all,
+)
+from backend.usage.stored import count_stored, stored_of
 
 _DUE = text("""
     SELECT id FROM journal_positions WHERE state = 'live' AND expires_at <= clock_timestamp()
@@ -22,7 +32,7 @@ _FORFEIT = text("""
     ), marked AS (
         UPDATE allowances SET is_forfeited = true WHERE journal_id = :id
     )
-    UPDATE journal_positions SET state = 'expired' WHERE id = :id
+    UPDATE journal_positions SET state = 'expired', epoch = epoch + 1 WHERE id = :id
 """)
 _IS_OVER = text("SELECT expires_at <= clock_timestamp() FROM journal_positions WHERE id = :id")
 _FORGET_ALLOWANCES = text("DELETE FROM allowances WHERE journal_id = :id")
@@ -57,8 +67,11 @@ async def settle_left(
     on = await driver(session)
     held = await held_by(on, journal_id)
     await lock_counters_of_all(on, sorted(held))
-    if not fence.is_expired and not gives_back:
-        await _forfeit(session, journal_id)
+    if not fence.is_expired:
+        await _count_stored(on, journal_id)
+        held = await held_by(on, journal_id)
+        if not gives_back:
+            await _forfeit(session, journal_id)
     spent: dict[CounterKey, int] = defaultdict(int)
     for one in spends:
         spent[one.key] += one.amount
@@ -79,4 +92,14 @@ async def forget(session: SystemSession, journal_id: UUID) -> None:
 async def _forfeit(session: SystemSession, journal_id: UUID) -> None:
     on = await driver(session)
     await lock_counters_of_all(on, sorted(await held_by(on, journal_id)))
+    await _count_stored(on, journal_id)
     await session.execute(_FORFEIT, {"id": journal_id})
+
+
+async def _count_stored(on: Connection, journal_id: UUID) -> None:
+    """What was stored before it was answered is known to have been spent, and is neither free nor forfeited."""
+    stored = await stored_of(on, journal_id)
+    if stored:
+        changes = [Change(key, spent=stored[key]) for key in sorted(stored)]
+        await apply(on, journal_id, changes=changes, spends=(), from_forfeited=False)
+        await count_stored(on, journal_id)

@@ -29,6 +29,7 @@ from backend.usage.settlement import (
     held_by,
     recall,
 )
+from backend.usage.stored import count_stored, stored_of
 
 _BEGIN_JOURNAL = """
     INSERT INTO journal_positions (id, expires_at, created_at)
@@ -98,6 +99,10 @@ class RoundConnection(Wire):
         """What the database knows the journal to hold, of each counter."""
         return await held_by(self._connection, journal_id)
 
+    async def stored_of(self, journal_id: UUID) -> dict[CounterKey, int]:
+        """What was stored of the journal and is not counted, of each counter."""
+        return await stored_of(self._connection, journal_id)
+
     async def lock(
         self, keys: Sequence[CounterKey], openings: Sequence[Opening], accounts: Collection[AccountId]
     ) -> tuple[dict[CounterKey, Counter], InForce]:
@@ -125,12 +130,15 @@ class RoundConnection(Wire):
         position: int,
         changes: Sequence[Change],
         spends: Sequence[Spent],
+        counts_stored: bool,
         from_forfeited: bool,
         recalls: Sequence[CounterKey],
     ) -> None:
         """Everything up to `position` is settled, the lease begins anew; commits."""
         async with self._connection.pipeline():
             await apply(self._connection, journal_id, changes=changes, spends=spends, from_forfeited=from_forfeited)
+            if counts_stored:
+                await count_stored(self._connection, journal_id)
             await recall(self._connection, recalls)
             arguments = {"id": journal_id, "position": position, "lease": LEASE}
             await self._connection.execute(_ADVANCE, arguments, prepare=True)

@@ -32,11 +32,18 @@ class Stored:
 
 
 async def plans_with(
-    database: Database, calls: int, *, now: datetime, window: str = "day", requests: int = 100
+    database: Database,
+    calls: int,
+    *,
+    now: datetime,
+    window: str = "day",
+    requests: int = 100,
+    durability: str = "allowance",
 ) -> None:
     """Pro has so many calls in a window; `requests` a minute is the base of all rate limits."""
     plans = (REPOSITORY / "plans.toml").read_text()
     for old, new in [
+        ('durability = "allowance"', f'durability = "{durability}"'),
         ('limit = 10_000, window = "day"', f'limit = {calls}, window = "{window}"'),
         ("requests = 100,", f"requests = {requests},"),
     ]:

@@ -38,8 +38,8 @@ class Process:
 
     async def stop(self) -> None:
         """As a server ends that is asked to."""
-        await self.treasury.stop()
         await self.engine.close()
+        await self.treasury.stop()
         await self.database.close()
 
     async def die(self) -> None:
@@ -52,6 +52,7 @@ class Process:
             await task
         if self.treasury._wire is not None:
             await self.treasury._wire.close()
+        await self.treasury.store.close()
         if self.treasury.allowances is not None:
             self.treasury.allowances.journal.close(remove=False)
             self.treasury.allowances = None

@@ -44,6 +44,7 @@ class Machine(RuleBasedStateMachine):
     database: Database
     url: str
     loop: asyncio.AbstractEventLoop
+    durability = "allowance"
 
     def run(self, work: Awaitable[T]) -> T:
         return self.loop.run_until_complete(work)
@@ -99,17 +100,17 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.processes)
     @rule(number=_NUMBERS, which=_ACCOUNTS)
     def lose_the_connection(self, number: int, which: int) -> None:
-        """Of the rounds of one process, while it calls."""
+        """Of the rounds of one process, and of what it stores, while it calls."""
         process = self.of(number)
 
         async def work() -> list[bool]:
             calls = asyncio.gather(*(self._call(process, which) for _ in range(40)))
             await asyncio.sleep(0.01)
-            wire = process.treasury._wire
-            if wire is not None and not wire.is_broken:
-                # It may be lost already, and no round has noticed yet.
-                with contextlib.suppress(OSError), socket.socket(fileno=os.dup(wire._connection.fileno())) as its:
-                    its.shutdown(socket.SHUT_RDWR)
+            for wire in (process.treasury._wire, process.treasury.store._connection):
+                if wire is not None and not wire.is_broken:
+                    # It may be lost already, and no round has noticed yet.
+                    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(wire._connection.fileno())) as its:
+                        its.shutdown(socket.SHUT_RDWR)
             return await calls
 
         self.admitted[self.people[which].account_id] += sum(self.run(work()))
@@ -174,24 +175,32 @@ class Machine(RuleBasedStateMachine):
             assert self.run(stored(self.database, user.account_id)) == Stored(count, 0, 0, count, count)
 
 
-def _prove(url: str, *, examples: int, steps: int) -> None:
+class StrictMachine(Machine):
+    """Where each call is in the database before it is answered."""
+
+    durability = "strict"
+
+
+def _prove(machine: type[Machine], url: str, *, examples: int, steps: int) -> None:
     loop = asyncio.new_event_loop()
-    Machine.loop, Machine.url, Machine.database = loop, url, Database(url)
+    machine.loop, machine.url, machine.database = loop, url, Database(url)
     try:
-        loop.run_until_complete(plans_with(Machine.database, PRO, now=NOW))
+        loop.run_until_complete(plans_with(machine.database, PRO, now=NOW, durability=machine.durability))
         run_state_machine_as_test(
-            Machine,
+            machine,
             settings=size(examples=examples, steps=steps, shrinks=False),  # what takes time is not the same twice
         )
     finally:
-        loop.run_until_complete(Machine.database.close())
+        loop.run_until_complete(machine.database.close())
         loop.close()
 
 
-def test_processes_on_postgresql(database_url: str) -> None:
-    _prove(database_url, examples=10, steps=15)
+@pytest.mark.parametrize("machine", [Machine, StrictMachine])
+def test_processes_on_postgresql(database_url: str, machine: type[Machine]) -> None:
+    _prove(machine, database_url, examples=10, steps=15)
 
 
 @pytest.mark.prove
-def test_processes_on_postgresql_at_length(database_url: str) -> None:
-    _prove(database_url, examples=500, steps=40)
+@pytest.mark.parametrize("machine", [Machine, StrictMachine])
+def test_processes_on_postgresql_at_length(database_url: str, machine: type[Machine]) -> None:
+    _prove(machine, database_url, examples=500, steps=40)
