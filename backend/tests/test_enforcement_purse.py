@@ -182,7 +182,8 @@ async def test_a_reservation_calls_back_what_is_set_aside(start: Start, database
     user = await on(database, "pro")
     busy, other = await start(), await start()
     await spend(busy, await caller_of(busy, user), 60)
-    assert await is_busy(database)
+    assert busy.treasury.allowances is not None
+    assert busy.treasury.allowances.of_account(user.account_id)
     outcome = await other.engine.spend(await caller_of(other, user), meter="jobs", amount=440)
     assert outcome.decision.allowed
     assert not (await other.engine.spend(await caller_of(other, user), meter="jobs", amount=1)).decision.allowed
