@@ -82,6 +82,7 @@ from backend.ratelimit.store import RateStore
 from backend.security.encryption import Encryption
 from backend.security.jwt_service import JwtService
 from backend.security.passwords import Passwords
+from backend.stack import Stack
 from backend.subscription.api import account_routes
 from backend.subscription.api import routes as subscription_routes
 from backend.system.api import reference
@@ -144,10 +145,18 @@ class Application(FastAPI):
     settings: Settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(GATEWAY):
-            await self.front(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await (self.front if scope["path"].startswith(GATEWAY) else self.middleware_stack)(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the front does not answer itself."""
+        assert self.middleware_stack is not None
+        await self.middleware_stack(scope, receive, send)
 
     def end_streams(self) -> None:
         """Answers that would go on end, so that nobody waits for them."""
@@ -155,8 +164,11 @@ class Application(FastAPI):
         self.watching.end()
 
     def build_middleware_stack(self) -> ASGIApp:
+        app: ASGIApp = Stack(self)
+        for middleware in reversed(self.user_middleware):
+            app = middleware.cls(app, *middleware.args, **middleware.kwargs)
         return EnforcementLayer(
-            super().build_middleware_stack(),
+            app,
             admission=self.admission,
             gate=self.gate,
             denials=self.denials,
@@ -233,7 +245,7 @@ def _add_enforcement(app: Application, database: Database, jwt: JwtService, encr
     app.denials, app.live = Denials(database), Live(database, catalogs, app.clock)
     app.watching = app.state.watching = Watching(database, app.clock)
     app.impersonations = Impersonations(database)
-    app.front = Front(super(Application, app).__call__, gate=app.gate, sealer=sealer, clock=app.clock)
+    app.front = Front(app.answer, gate=app.gate, sealer=sealer, clock=app.clock)
     app.state.catalogs, app.state.engine, app.state.treasury = catalogs, engine, treasury
     app.state.rates, app.state.sealer, app.state.denials = rates, sealer, app.denials
     app.state.encryption, app.state.key_uses = encryption, uses

@@ -1,7 +1,5 @@
 """Spends of strict meters from what their process had set aside: stored before they are answered, counted soon after.
 
-New columns have a constant default, which rewrites no table.
-
 Revision ID: 202512010900
 Revises: 202511302300
 """
@@ -16,15 +14,23 @@ down_revision = "202511302300"
 branch_labels = None
 depends_on = None
 
-_MINE = (
-    "current_setting('feature.scope', true) = 'system'"
-    " OR account_id = nullif(current_setting('feature.account_id', true), '')::uuid"
-)
+_SYSTEM = "current_setting('feature.scope', true) = 'system'"
+_MINE = f"{_SYSTEM} OR account_id = nullif(current_setting('feature.account_id', true), '')::uuid"
 
 
 def upgrade() -> None:
-    for name in ("stored", "epoch"):
-        op.add_column("journal_positions", sa.Column(name, sa.BigInteger(), server_default="0", nullable=False))
+    op.create_table(
+        "spend_stores",
+        sa.Column("journal_id", sa.Uuid(), nullable=False),
+        sa.Column("stored", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("epoch", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("is_closed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.CheckConstraint("stored >= 0", name=op.f("ck_spend_stores_stored")),
+        sa.ForeignKeyConstraint(
+            ["journal_id"], ["journal_positions.id"], name=op.f("fk_spend_stores_journal_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("journal_id", name=op.f("pk_spend_stores")),
+    )
     op.create_table(
         "stored_spends",
         sa.Column("journal_id", sa.Uuid(), nullable=False),
@@ -46,13 +52,13 @@ def upgrade() -> None:
     )
     # Every row lives for about a second.
     op.execute("ALTER TABLE stored_spends SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)")
-    op.execute("ALTER TABLE stored_spends ENABLE ROW LEVEL SECURITY")
-    op.execute("ALTER TABLE stored_spends FORCE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY stored_spends_scope ON stored_spends USING ({_MINE}) WITH CHECK ({_MINE})")
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON stored_spends TO feature_app")
+    for table, scope in {"spend_stores": _SYSTEM, "stored_spends": _MINE}.items():
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY {table}_scope ON {table} USING ({scope}) WITH CHECK ({scope})")
+        op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO feature_app")
 
 
 def downgrade() -> None:
     op.drop_table("stored_spends")
-    for name in ("epoch", "stored"):
-        op.drop_column("journal_positions", name)
+    op.drop_table("spend_stores")

@@ -9,14 +9,16 @@ import asyncio
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote
 
-from starlette.types import Message, Scope
+from starlette.types import Scope
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from backend.enforcement.answer import LINES
+from backend.enforcement.answer import CARRIER
+from backend.enforcement.gate import Passage
+from backend.enforcement.headers import beside, is_free_for_lines, passage_lines
 from backend.gateway.front import Front, lines_of
 from backend.gateway.question import AUTHORIZE
 
@@ -36,21 +38,22 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 
 class Cycle(RequestResponseCycle):
-    """One request and its answer."""
+    """One request and its answer. It is the `Carrier` of a passage."""
 
-    _start: Message | None = None
+    passage: Passage | None = None
+    status: int | None = None
+    _start: "_Start | None" = None
 
     async def send(self, message: ASGISendEvent) -> None:
         """As uvicorn's; but the head of an answer with a known length waits for the body, which is under way."""
         start, self._start = self._start, None
         if start is None:
             if message["type"] == "http.response.start":
-                # A copy: fields may be such as can be read once, and the sender may do with the message what it likes.
-                begun: Message = {**message, "headers": [*message.get("headers", ())]}
-                if self._may_wait(begun):
+                begun = self._begun(message)
+                if begun.has_length and self._may_wait(begun.status):
                     self._start = begun
                     return
-                message = cast("ASGISendEvent", _listed(begun))
+                message = begun.listed()
             await super().send(message)
             return
         if message["type"] == "http.response.body" and not message.get("more_body", False):
@@ -64,7 +67,7 @@ class Cycle(RequestResponseCycle):
                 self.on_response()
                 return
             self.response_started = False
-        await super().send(cast("ASGISendEvent", _listed(start)))
+        await super().send(start.listed())
         await super().send(message)
 
     async def send_500_response(self) -> None:
@@ -74,27 +77,55 @@ class Cycle(RequestResponseCycle):
             await super().send_500_response()
             return
         try:
-            await super().send(cast("ASGISendEvent", _listed(start)))
+            await super().send(start.listed())
         finally:
             self.transport.close()
 
-    def _may_wait(self, start: Message) -> bool:
+    def _begun(self, message: Any) -> "_Start":
+        """The head, with what a passage says. A copy: fields may be such as can be read once."""
+        fields, lines, passage = [*message.get("headers", ())], b"", self.passage
+        names = [name for name, _ in fields]
+        self.status = message["status"]
+        if passage is not None:
+            if is_free_for_lines(names):
+                lines = passage_lines(passage)
+            else:
+                fields = beside(fields, passage)
+        return _Start(message["status"], fields, lines, b"content-length" in names)
+
+    def _may_wait(self, status: int) -> bool:
         """Not where the sender of the request may be waiting for the head before it sends the rest."""
         return (
-            b"content-length" in [name for name, _ in start["headers"]]
-            and not self.response_started
-            and start["status"] not in _BODILESS
-            and self.scope["method"] != "HEAD"
+            not self.response_started
             and not self.more_body
+            and status not in _BODILESS
+            and self.scope["method"] != "HEAD"
             and not self.waiting_for_100_continue
         )
 
-    def _head(self, start: Message, length: int) -> bytes | None:
+    def _head(self, start: "_Start", length: int) -> bytes | None:
         """None where there is more to it: a connection that ends or is slow, or another length than was said."""
         if self.disconnected or not self.keep_alive or self.flow.write_paused:
             return None
-        head = _head(start["status"], [*self.default_headers, *start["headers"]], length)
-        return None if head is None else b"%b%b\r\n" % (head, start.get(LINES, b""))
+        head = _head(start.status, [*self.default_headers, *start.fields], length)
+        return None if head is None else b"%b%b\r\n" % (head, start.lines)
+
+
+class _Start(NamedTuple):
+    """The head of an answer, as it was given, with the lines that are to be added as they are."""
+
+    status: int
+    fields: list[tuple[bytes, bytes]]
+    lines: bytes
+    has_length: bool
+
+    def listed(self) -> ASGISendEvent:
+        """As every server takes it."""
+        added = [tuple(line.split(b": ", 1)) for line in self.lines.split(b"\r\n")[:-1]]
+        return cast(
+            "ASGISendEvent",
+            {"type": "http.response.start", "status": self.status, "headers": [*self.fields, *added]},
+        )
 
 
 class Protocol(HttpToolsProtocol):
@@ -129,7 +160,6 @@ class Protocol(HttpToolsProtocol):
                 return
         scope["method"], scope["query_string"], scope["raw_path"] = method.decode("ascii"), query, raw_path
         scope["path"] = unquote(path) if "%" in path else path
-        scope["extensions"] = _EXTENSIONS
         self.cycle = Cycle(
             scope=scope,
             transport=self.transport,
@@ -143,6 +173,7 @@ class Protocol(HttpToolsProtocol):
             keep_alive=True,
             on_response=self.on_response_complete,
         )
+        scope["extensions"] = cast("Any", {CARRIER: self.cycle})
         self._start_asgi_task(self.cycle, self.app)
 
     def _is_plain(self) -> bool:
@@ -202,9 +233,6 @@ class Protocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
 
-_EXTENSIONS: Any = {LINES: {}}
-
-
 class _Answered:
     """In the place of a cycle that there never was."""
 
@@ -213,14 +241,6 @@ class _Answered:
 
 
 _ANSWERED: Any = _Answered()
-
-
-def _listed(message: Message) -> Message:
-    """A message as every server takes it."""
-    if LINES not in message:
-        return message
-    given = [tuple(line.split(b": ", 1)) for line in message[LINES].split(b"\r\n")[:-1]]
-    return {**message, "headers": [*message["headers"], *given]}
 
 
 def _head(status: int, fields: Fields, length: int) -> bytes | None:

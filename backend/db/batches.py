@@ -16,9 +16,10 @@ W = TypeVar("W", bound=Waiting)
 
 
 class Batches(Generic[W]):
-    """One queue and one task, which lives while there is something to write. `write` settles each of its wishes.
+    """One queue, and a task that lives while there is something to write. `write` settles each of its wishes.
 
-    A batch that fails fails those that wait for it, and no others.
+    `at_once`: so many batches may be under way; they are begun in order. A batch that fails fails those that wait for
+    it, and no others.
     """
 
     def __init__(
@@ -27,25 +28,31 @@ class Batches(Generic[W]):
         *,
         name: str,
         most: int,
+        at_once: int = 1,
         size_of: Callable[[W], int] = lambda _: 1,
     ) -> None:
         self._write = write
         self._name = name
         self._most = most
+        self._at_once = at_once
         self._size_of = size_of
         self._queue: deque[W] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = 0
 
     def add(self, wish: W) -> None:
         """Goes with the next batch that has room."""
         self._queue.append(wish)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain(), name=self._name)
+        if self._draining < self._at_once:
+            self._draining += 1
+            task = asyncio.create_task(self._drain(), name=self._name)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """Lets what waits be written."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _take(self) -> list[W]:
         """As many as come to at most so much together, but always one."""
@@ -56,16 +63,21 @@ class Batches(Generic[W]):
         return batch
 
     async def _drain(self) -> None:
-        while self._queue:
-            batch = self._take()
-            try:
-                await self._write(batch)
-            except Exception as error:
-                for wish in batch:
-                    wish.fail(error)
-            except BaseException as error:  # this task ends with it, and nobody would write the others
-                while self._queue:
-                    batch.append(self._queue.popleft())
-                for wish in batch:
-                    wish.fail(error)
-                raise
+        try:
+            while self._queue:
+                await self._write_one(self._take())
+        finally:
+            self._draining -= 1  # at once, and not when the task has been seen to have ended: what comes now needs one
+
+    async def _write_one(self, batch: list[W]) -> None:
+        try:
+            await self._write(batch)
+        except Exception as error:
+            for wish in batch:
+                wish.fail(error)
+        except BaseException as error:  # this task ends with it, and nobody would write the others
+            while self._queue:
+                batch.append(self._queue.popleft())
+            for wish in batch:
+                wish.fail(error)
+            raise

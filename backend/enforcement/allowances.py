@@ -131,9 +131,13 @@ class Pool:
 
     def shown(self) -> Counter:
         """The counter as it is for whoever looks: what went out of memory is used, what is left in memory is free."""
+        counter = self.counter
+        return Counter(counter.meter, counter.window, *self.numbers())
+
+    def numbers(self) -> tuple[int, int, int]:
+        """Used, held and forfeited, as `shown` says them."""
         counter, spent = self.counter, self.spent - self.spent_when_filled
-        held = max(0, counter.held - self.left - spent)
-        return Counter(counter.meter, counter.window, counter.used + spent, held, counter.forfeited)
+        return counter.used + spent, max(0, counter.held - self.left - spent), counter.forfeited
 
 
 class Lot:

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Token
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 from starlette.types import Message, Scope, Send
@@ -15,20 +16,18 @@ from backend.core.metrics import REQUESTS
 from backend.core.problem.document import problem_bytes
 from backend.core.problem.media import MEDIA_TYPE
 from backend.enforcement.gate import Halt, Passage
-from backend.enforcement.headers import NO_STORE, NOSNIFF, Metered, fields, passage_fields, passage_lines
+from backend.enforcement.headers import NO_STORE, NOSNIFF, Metered, beside, fields
 from backend.ratelimit.model import Rated
 
 _LOWEST_ERROR = 400
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# What a server says it takes, and where: header fields as they go over the wire, beside those that are listed.
-LINES = "feature.lines"
-_OURS = frozenset(
-    b"cache-control ratelimit ratelimit-policy x-content-type-options x-ratelimit-limit x-ratelimit-remaining"
-    b" x-ratelimit-reset x-request-id".split()
-)
 
 log = structlog.get_logger("requests")
 _LOGGER = logging.getLogger("requests")
+
+
+# Where a server of ours has something that adds the fields of a passage itself, and tells the status: see `Carrier`.
+CARRIER = "feature.carrier"
 
 
 class InternalError(PlatformError):
@@ -36,7 +35,15 @@ class InternalError(PlatformError):
 
     code = "internal_error"
     status = 500
-    title = "The server failed"
+    title = "Something failed on our side"
+
+
+class Carrier(Protocol):
+    """The way of one answer, of a server that knows passages: whoever is given one need not wrap what is sent."""
+
+    passage: Passage | None
+    status: int | None
+    response_complete: bool
 
 
 class Answer:
@@ -52,15 +59,23 @@ class Answer:
     status: int | None = None
     is_complete = False
 
-    def __init__(self, scope: Scope, send: Send, request_id: str, *, now: datetime, errors_url: str) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        send: Send,
+        request_id: str,
+        *,
+        now: datetime,
+        errors_url: str,
+        began: float | None = None,
+    ) -> None:
         self._scope = scope
         self._send = send
         self._errors_url = errors_url
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() if began is None else began
         self.now = now
         self.request_id = request_id
         self.metered: list[Metered] = []
-        self._takes_lines = LINES in scope.get("extensions", ())
 
     def bind(self) -> "Token[str | None]":
         """Everything that is logged from here on is of this request."""
@@ -73,11 +88,7 @@ class Answer:
         """Sends a part on, with the fields that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            given = message.get("headers", ())
-            if self.passage is not None and self._takes_lines and _OURS.isdisjoint([name for name, _ in given]):
-                message = {**message, LINES: passage_lines(self.passage)}
-            else:
-                message = {**message, "headers": self._with_fields(given)}
+            message = {**message, "headers": self._with_fields([*message.get("headers", ())])}
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.is_complete = True
         return self._send(message)
@@ -111,18 +122,29 @@ class Answer:
         )
         level = logging.DEBUG if is_quiet else logging.INFO
         if _LOGGER.isEnabledFor(level):
-            fields = {"method": method, "path": path, "status": self.status, "milliseconds": round(seconds * 1_000, 1)}
-            log.log(level, "request", **fields)
+            _tell(level, method, path, self.status, seconds)
 
-    def _with_fields(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def _with_fields(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        if self.passage is not None:
+            return beside(given, self.passage)
         added = [(b"x-request-id", self.request_id.encode()), NOSNIFF]
         if self._scope["path"].startswith("/v1/"):
             added.append(NO_STORE)
-        if self.passage is not None:
-            added += passage_fields(self.passage)
-        else:
-            added += fields(self.rated, self.metered, now=self.now)
+        added += fields(self.rated, self.metered, now=self.now)
         present = {name.lower() for name, _ in given}
         if not present.isdisjoint([name for name, _ in added]):  # what the endpoint says itself stands
             added = [field for field in added if field[0] not in present]
         return [*given, *added]
+
+
+def note_passed(scope: Scope, status: int, began: float) -> None:
+    """As `log`, of a metered call that was paid for, by a fixed path."""
+    seconds = time.perf_counter() - began
+    REQUESTS.of(scope["method"], scope["path"], status).timed(seconds)
+    level = logging.DEBUG if status < _LOWEST_ERROR else logging.INFO
+    if _LOGGER.isEnabledFor(level):
+        _tell(level, scope["method"], scope["path"], status, seconds)
+
+
+def _tell(level: int, method: str, path: str, status: int | None, seconds: float) -> None:
+    log.log(level, "request", method=method, path=path, status=status, milliseconds=round(seconds * 1_000, 1))

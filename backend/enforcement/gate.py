@@ -94,6 +94,10 @@ class Drawn:
     def shown(self) -> Counter:
         return self.counter
 
+    def numbers(self) -> tuple[int, int, int]:
+        counter = self.counter
+        return counter.used, counter.held, counter.forfeited
+
 
 class Halt:
     """Who calls is known, and perhaps what the rate limit says; the rest is to be found out the long way.

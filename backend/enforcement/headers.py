@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from feature_platform.core.decision import Decision, remaining_of, whole_seconds
+from feature_platform.core.decision import Decision, whole_seconds
 from pydantic_core import to_json
 
 from backend.enforcement.gate import Passage, shown
@@ -19,6 +19,10 @@ Fields = list[tuple[bytes, bytes]]
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 NO_STORE = (b"cache-control", b"no-store")
 
+_OURS = frozenset(
+    b"cache-control ratelimit ratelimit-policy x-content-type-options x-ratelimit-limit x-ratelimit-remaining"
+    b" x-ratelimit-reset x-request-id".split()
+)
 _MICROSECONDS = 1_000_000
 
 
@@ -44,6 +48,18 @@ def passage_fields(passage: Passage) -> Fields:
     ]
 
 
+def is_free_for_lines(names: Sequence[bytes]) -> bool:
+    """Whether an endpoint says none of what `passage_lines` says."""
+    return _OURS.isdisjoint(names)
+
+
+def beside(given: Sequence[tuple[bytes, bytes]], passage: Passage) -> Fields:
+    """All fields of an answer: what the endpoint says itself stands."""
+    added = [(b"x-request-id", passage.request_id), NOSNIFF, NO_STORE, *passage_fields(passage)]
+    present = {name.lower() for name, _ in given}
+    return [*given, *(field for field in added if field[0] not in present)]
+
+
 def passage_lines(passage: Passage) -> bytes:
     """`passage_fields` and the fields of every answer, as they go over the wire: made ready but for the numbers."""
     wording = wording_of(passage)
@@ -54,11 +70,16 @@ def passage_lines(passage: Passage) -> bytes:
 def passage_decision(passage: Passage) -> bytes:
     """The decision as JSON; numbers as they are when it is asked."""
     pool = passage.lot.pool
-    counter, limit = pool.shown(), pool.limit
+    used, held, forfeited = pool.numbers()
+    limit = pool.limit
     if limit is None:
-        return wording_of(passage).decision % (b"null", counter.used, counter.held, b"null")
-    remaining = remaining_of(limit, counter.used, counter.held, counter.forfeited) or 0
-    return wording_of(passage).decision % (b"%d" % limit, counter.used, counter.held, b"%d" % remaining)
+        return wording_of(passage).decision % (b"null", used, held, b"null")
+    return wording_of(passage).decision % (
+        b"%d" % limit,
+        used,
+        held,
+        b"%d" % max(0, limit - used - held - forfeited),
+    )
 
 
 def passage_numbers(passage: Passage, wording: Wording) -> tuple[tuple[int, ...], int, int]:

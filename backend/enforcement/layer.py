@@ -5,6 +5,7 @@ endpoint returned, streamed or raised. A metered route is paid for here, before 
 answer ended, and takes the spend of a failed call back.
 """
 
+import time
 from collections.abc import Awaitable
 from datetime import datetime
 from functools import partial
@@ -17,11 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.auth.principal import Principal
 from backend.core.clock import Clock
 from backend.core.errors import PlatformError, Unavailable
+from backend.core.log import REQUEST_ID
 from backend.core.settings import Settings
 from backend.db.session import is_unavailable
 from backend.enforcement.address import Address, client_address, is_in
 from backend.enforcement.admission import Admission, Admitted, TooMany, too_many
-from backend.enforcement.answer import Answer, InternalError
+from backend.enforcement.answer import CARRIER, Answer, Carrier, InternalError, note_passed
 from backend.enforcement.bulkhead import Bulkhead
 from backend.enforcement.denials import Denials
 from backend.enforcement.desk import Desk
@@ -81,19 +83,20 @@ class EnforcementLayer:
             await self._app(scope, receive, send)
             return
         now, asked = self._clock.now(), scope.get(METERING)
+        extensions = scope.get("extensions")
+        # Taken out, for the two know each other: garbage would be looked for.
+        carrier: Carrier | None = extensions.pop(CARRIER, None) if extensions else None
         metering: Metering | None = asked or self._metered.get((scope["method"], scope["path"]))
         found = scope.get(HALT)
         if metering is not None and asked is None:
             found = self._gate.pass_by(scope["headers"], metering, now)
             if isinstance(found, Passage):
-                answer = Answer(scope, send, found.request_id.decode(), now=now, errors_url=self._errors_url)
-                answer.passage = found
-                await self._guard(answer, self._app(self._told(scope, answer, found), receive, answer.send))
+                await self._let_pass(scope, receive, send, found, now, carrier)
                 return
             if found is not None and found.strict is not None:
-                answer = Answer(scope, send, found.request_id.decode(), now=now, errors_url=self._errors_url)
-                answer.halt = found
-                await self._guard(answer, self._draw(scope, receive, answer, found.strict, metering))
+                drawn = await self._draw(scope, receive, send, found, found.strict, metering, now)
+                if drawn is not None:
+                    await self._let_pass(scope, receive, send, drawn, now, carrier)
                 return
         incoming = Incoming(scope["headers"])
         answer = Answer(scope, send, incoming.request_id, now=now, errors_url=self._errors_url)
@@ -102,14 +105,58 @@ class EnforcementLayer:
         if answer.status == _REFUSED_BY_CREDENTIAL and FREE not in scope:
             await self._admission.note_refusal(client_of(scope, incoming, self._settings))
 
-    async def _draw(self, scope: Scope, receive: Receive, answer: Answer, strict: Strict, metering: Metering) -> None:
-        """A known caller whose spend is durable before the call runs; what cannot be had so, the long way explains."""
-        assert answer.halt is not None
-        answer.passage = await self._gate.draw(answer.halt, strict, metering, answer.now)
-        if answer.passage is None:
-            await self._take(scope, receive, answer, Incoming(scope["headers"]), metering)
+    async def _let_pass(
+        self, scope: Scope, receive: Receive, send: Send, passage: Passage, now: datetime, carrier: Carrier | None
+    ) -> None:
+        """A call that is paid for."""
+        began, request_id = time.perf_counter(), passage.request_id.decode()
+        told = _told(scope, request_id, passage, now)
+        if carrier is None:
+            answer = Answer(scope, send, request_id, now=now, errors_url=self._errors_url, began=began)
+            answer.passage = passage
+            await self._guard(answer, self._app(told, receive, answer.send))
+            return
+        carrier.passage = passage
+        REQUEST_ID.set(request_id)  # for as long as its task lives
+        try:
+            await self._app(told, receive, send)
+        except Exception as error:
+            answer = Answer(scope, send, request_id, now=now, errors_url=self._errors_url, began=began)
+            answer.passage, answer.status = passage, carrier.status
+            answer.is_complete = carrier.response_complete
+            if carrier.status is None:
+                carrier.passage = None  # this answer adds its fields itself
+            await self._guard(answer, _raising(error))
+            return
+        status = carrier.status or _SERVER_ERROR
+        if status >= _SERVER_ERROR or status in _BAD_INPUT:
+            self._gate.take_back(passage)
+        note_passed(scope, status, began)
+
+    async def _draw(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        halt: Halt,
+        strict: Strict,
+        metering: Metering,
+        now: datetime,
+    ) -> Passage | None:
+        """A known caller whose spend is to be durable before the call runs. None: it was answered the long way."""
+        answering: Awaitable[None] | None = None
+        try:
+            passage = await self._gate.draw(halt, strict, metering, now)
+        except Exception as error:
+            answering = _raising(error)
         else:
-            await self._app(self._told(scope, answer, answer.passage), receive, answer.send)
+            if passage is not None:
+                return passage
+        answer = Answer(scope, send, halt.request_id.decode(), now=now, errors_url=self._errors_url)
+        answer.halt = halt
+        answering = answering or self._take(scope, receive, answer, Incoming(scope["headers"]), metering)
+        await self._guard(answer, answering)
+        return None
 
     async def _guard(self, answer: Answer, answering: Awaitable[None]) -> None:
         """However it ends, the caller has an answer, and a call that was not served has cost nothing."""
@@ -128,14 +175,6 @@ class EnforcementLayer:
                 answer.give_back()
         answer.log()
         answer.unbind(token)
-
-    def _told(self, scope: Scope, answer: Answer, passage: Passage) -> Scope:
-        """What was found out of a request that passes from memory, where its route looks for it."""
-        state = scope.setdefault("state", {})
-        state["now"], state["request_id"] = answer.now, answer.request_id
-        state["principal"], state["entitlements"] = passage.principal, passage.entitlements
-        state["spent"] = partial(passage_decision, passage)
-        return scope
 
     async def _take(
         self, scope: Scope, receive: Receive, answer: Answer, incoming: Incoming, metering: Metering | None
@@ -255,6 +294,19 @@ class EnforcementLayer:
             return
         log.error("request_failed", exc_info=error)
         await answer.refuse(InternalError("This is our fault and is logged under the request id."))
+
+
+def _told(scope: Scope, request_id: str, passage: Passage, now: datetime) -> Scope:
+    """What was found out of a request that is paid for, where its route looks for it."""
+    found, state = passage.found, scope.setdefault("state", {})
+    state["now"], state["request_id"] = now, request_id
+    state["principal"], state["entitlements"] = found.principal, found.seat.entitlements
+    state["spent"] = partial(passage_decision, passage)
+    return scope
+
+
+async def _raising(error: Exception) -> None:
+    raise error
 
 
 def client_of(scope: Scope, incoming: Incoming, settings: Settings) -> Address:

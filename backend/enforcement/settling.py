@@ -11,6 +11,7 @@ from backend.enforcement.allowances import Allowances, Batch, Pool
 from backend.usage.model import Counter
 from backend.usage.rounds import InForce, RoundConnection
 from backend.usage.settlement import Change, CounterKey, Opening
+from backend.usage.stored import Uncounted
 
 
 class JournalLost(Exception):
@@ -41,7 +42,7 @@ class Round:
     from_forfeited: bool
     is_due: bool
     """Whether it settles, and not only fills pools."""
-    stored: dict[CounterKey, int] = field(default_factory=dict)
+    stored: Uncounted = field(default_factory=Uncounted)
     """What was stored before it was answered, and is counted now."""
     filled: list["Filled"] = field(default_factory=list)
     recalling: list[Pool] = field(default_factory=list)
@@ -63,7 +64,7 @@ class Round:
         """It has committed."""
         allowances.journal.is_begun = True
         allowances.journal.settled = self.batch.position
-        allowances.note_counted(self.stored)
+        allowances.note_counted(self.stored.sums)
         for one in self.filled:
             allowances.fill(one.pool, one.under, one.given, one.counter, now)
         for pool in self.recalling:
@@ -92,11 +93,11 @@ async def begin(
     if fence is None:
         raise JournalLost
     is_due = last is not None or fence.is_expired or allowances.is_due(now)
-    stored = await wire.stored_of(journal.id) if is_due and may_be_stored else {}
+    stored = await wire.uncounted_of(journal.id) if is_due and may_be_stored else Uncounted()
     # From here on nothing is waited for: what is taken is in the round.
     has_committed = last is not None and fence.round == last.number
     if last is not None and has_committed:
-        allowances.note_counted(last.stored)
+        allowances.note_counted(last.stored.sums)
     if fence.is_expired:  # what is in the pools is forfeited in the database; given back, it is free again
         allowances.note_all_counted()
         allowances.give_back(list(allowances.pools.values()))
@@ -123,7 +124,7 @@ async def settle(
     """Writes and commits a round that has begun. Returns what is in force for the watched accounts."""
     batch, journal = found.batch, allowances.journal
     surplus = await _surplus(wire, allowances, found) if found.is_unsure else {}
-    changes = _changes(batch, surplus, found.stored)
+    changes = _changes(batch, surplus, found.stored.sums)
     keys = sorted({*changes, *(pool.key for pool in found.wanting)})
     openings = [pool.opening for pool in found.wanting if not pool.is_open]
     accounts = {*watched, *(pool.key[0] for pool in found.wanting)}
@@ -139,7 +140,7 @@ async def settle(
         position=batch.position,
         changes=[changes[key] for key in sorted(changes) if changes[key].moves],
         spends=batch.settled(),
-        counts_stored=bool(found.stored),
+        stored_up_to=found.stored.up_to,
         from_forfeited=found.from_forfeited,
         recalls=[pool.key for pool in found.recalling],
     )
@@ -151,7 +152,7 @@ async def _surplus(wire: RoundConnection, allowances: Allowances, found: Round) 
     known: dict[CounterKey, int] = defaultdict(int, found.batch.returns)
     for spent in found.batch.settled():
         known[spent.key] += spent.amount
-    for key, amount in found.stored.items():
+    for key, amount in found.stored.sums.items():
         pool = allowances.pools.get(key)
         if pool is None or not pool.is_stored:  # else it is part of what the pool has not settled
             known[key] += amount

@@ -20,6 +20,7 @@ from backend.enforcement.errors import OutcomeUnknown
 from backend.usage.stored import NotStored, Stand, StoreConnection, spends_of
 
 _MOST_IN_A_BATCH = 512
+_AT_ONCE = 2
 # How long, and how often, an end that was not heard of is asked for before whoever waits is told so.
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 
@@ -46,18 +47,27 @@ class Taken:
             self.is_stored.set_exception(_translated(error))
 
 
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A batch that was sent. `ended`: its answer has come, or never will."""
+
+    batch: list[Taken]
+    ended: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
 class SpendStore:
-    """One for a process, with a connection of its own; one batch at a time."""
+    """One for a process, with a connection of its own. The next batch is sent while the server is at the last one."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: StoreConnection | None = None
-        self._batches = Batches(self._write, name="spend store", most=_MOST_IN_A_BATCH)
+        self._batches = Batches(self._write, name="spend store", most=_MOST_IN_A_BATCH, at_once=_AT_ONCE)
         self._stands: tuple[UUID, Stand] | None = None
-        """Where which journal stands, as far as it is known."""
-        self._unheard: list[Taken] = []
-        """The batch that was sent and of whose end nothing was heard."""
-        self._lock = asyncio.Lock()
+        """Where which journal will stand when all that was sent is stored; None where that is to be asked."""
+        self._under_way: dict[int, _Flight] = {}
+        """What was sent and is not known to be stored or not, by the number of its batch."""
+        self._turn = asyncio.Lock()
+        """Whoever sends waits for whoever asks."""
         self.is_used = False
         """Whether something was stored since somebody last asked and set it back."""
 
@@ -72,58 +82,72 @@ class SpendStore:
     async def idle(self) -> None:
         """Returns when of all that was taken it is known whether it is stored. Raises what the driver raises."""
         await self._batches.close()
-        async with self._lock:
+        async with self._turn:
             await self._find_out()
 
     async def close(self) -> None:
-        """Lets the batch under way end."""
+        """Lets the batches under way end."""
         await self._batches.close()
         if self._connection is not None:
             await self._connection.close()
 
     async def _write(self, batch: list[Taken]) -> None:
-        async with self._lock:
-            journal_id = batch[0].journal_id
-            of_another = [taken for taken in batch if taken.journal_id != journal_id]
-            batch = [taken for taken in batch if taken.journal_id == journal_id]
-            for taken in of_another:  # the journal was lost in between, and this one's counters with it
-                taken.settle(is_stored=False)
-            try:
-                await self._find_out()
-                stand = await self._stand(journal_id)
-                connection = await self._ready()
-            except BaseException:
-                _put_back(batch)
-                raise
-            if stand is None:
-                _settle(batch, is_stored=False)
-                return
-            self._unheard = batch
-            await self._store(connection, journal_id, stand, batch)
-
-    async def _store(self, connection: StoreConnection, journal_id: UUID, stand: Stand, batch: list[Taken]) -> None:
+        journal_id = batch[0].journal_id
         try:
+            async with self._turn:
+                connection, stand = await self._begin(journal_id)
+                if stand is None or any(taken.journal_id != journal_id for taken in batch):
+                    # The journal was lost in between; what was taken from it, too.
+                    _settle(batch, is_stored=False)
+                    return
+        except BaseException:
+            _put_back(batch)
+            raise
+        number, flight = stand.stored + 1, _Flight(batch)
+        self._stands = (journal_id, Stand(number, stand.epoch))
+        self._under_way[number] = flight
+        try:
+            # Sent before anything is waited for, so that the numbers go out in their order.
             await connection.store(journal_id, stand, spends_of([taken.spend for taken in batch]))
         except NotStored:
-            self._unheard, self._stands = [], None
+            self._forget(number)
             _settle(batch, is_stored=False)
         except psycopg.Error as error:
             if is_refusal(error):
-                self._unheard, self._stands = [], None
+                self._forget(number)
                 _put_back(batch)
                 raise
             await connection.close()
+            flight.ended.set_result(None)
             await self._find_out_patiently(error)
         else:
-            self._unheard, self._stands = [], (journal_id, Stand(stand.stored + 1, stand.epoch))
+            del self._under_way[number]
             self._settle_stored(batch)
+        finally:
+            if not flight.ended.done():
+                flight.ended.set_result(None)
+
+    def _forget(self, number: int) -> None:
+        """It was not stored, and so will be none that was sent after it."""
+        del self._under_way[number]
+        self._stands = None
+
+    async def _begin(self, journal_id: UUID) -> tuple[StoreConnection, Stand | None]:
+        """A connection that is ready, and after which batch the next one comes."""
+        if self._stands is None or self._connection is None or self._connection.is_broken:
+            if self._under_way:
+                await asyncio.wait([flight.ended for flight in self._under_way.values()])
+            await self._find_out()
+        stand = await self._stand(journal_id)
+        return await self._ready(), stand
 
     async def _find_out_patiently(self, error: psycopg.Error) -> None:
         """Raises OutcomeUnknown where the database does not come back in time; what it was is found out later."""
         for pause in _PAUSES:
             await asyncio.sleep(pause)
             try:
-                await self._find_out()
+                async with self._turn:
+                    await self._find_out()
             except psycopg.OperationalError:
                 continue
             return
@@ -134,25 +158,21 @@ class SpendStore:
         ) from error
 
     async def _find_out(self) -> None:
-        """What has become of a batch of whose end nothing was heard. Raises psycopg.OperationalError."""
-        if not self._unheard:
+        """What has become of batches of whose end nothing was heard. Raises psycopg.OperationalError."""
+        if not self._under_way:
             return
-        journal_id = self._unheard[0].journal_id
-        before = self._stands
+        journal_id = next(iter(self._under_way.values())).batch[0].journal_id
         stand = await (await self._ready()).end_epoch(journal_id)
-        batch, self._unheard = self._unheard, []
-        if stand is None:  # whoever has taken the journal over has counted what was stored of it
-            self._stands = None
-            for taken in batch:
-                taken.fail(OutcomeUnknown("The journal of this process was taken over; look at the usage."))
-            return
-        assert before is not None
-        assert before[0] == journal_id
-        self._stands = (journal_id, stand)
-        if stand.stored > before[1].stored:
-            self._settle_stored(batch)
-        else:
-            _settle(batch, is_stored=False)
+        under_way, self._under_way = self._under_way, {}
+        self._stands = None if stand is None else (journal_id, stand)
+        for number, flight in under_way.items():
+            if stand is None:  # whoever has taken the journal over has counted what was stored of it
+                for taken in flight.batch:
+                    taken.fail(OutcomeUnknown("The journal of this process was taken over; look at the usage."))
+            elif number <= stand.stored:
+                self._settle_stored(flight.batch)
+            else:
+                _settle(flight.batch, is_stored=False)
 
     def _settle_stored(self, batch: list[Taken]) -> None:
         self.is_used = True  # after it was stored: a round that has come before has not seen it

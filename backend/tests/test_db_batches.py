@@ -125,10 +125,10 @@ async def test_who_waits_behind_a_write_that_is_stopped_is_told() -> None:
     batches = Batches(write, name="test", most=1)
     wishes = add(batches, 1, 2, 3)
     await write.begun.wait()
-    assert batches._task is not None
-    batches._task.cancel()
+    (task,) = batches._tasks
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await batches._task
+        await task
     assert [[type(answer) for answer in wish.answers] for wish in wishes] == [[asyncio.CancelledError]] * 3
     write.may.set()
     (later,) = add(batches, 4)

@@ -51,7 +51,7 @@ async def settled(round_: RoundConnection, who: Person, *meters: str) -> dict[Co
         await round_.begin(journal_id, is_new=True)
         counters, _ = await round_.lock(keys, [opening(who, key) for key in keys], [who.account_id])
         await round_.write(
-            journal_id, position=0, changes=[], spends=[], counts_stored=False, from_forfeited=False, recalls=[]
+            journal_id, position=0, changes=[], spends=[], stored_up_to=0, from_forfeited=False, recalls=[]
         )
     return {key: counter.used for key, counter in counters.items()}
 

@@ -17,7 +17,7 @@ from backend.usage.settlement import (
     held_by,
     lock_counters_of_all,
 )
-from backend.usage.stored import count_stored, stored_of
+from backend.usage.stored import close_store, count_stored, uncounted_of
 
 _DUE = text("""
     SELECT id FROM journal_positions WHERE state = 'live' AND expires_at <= clock_timestamp()
@@ -32,7 +32,7 @@ _FORFEIT = text("""
     ), marked AS (
         UPDATE allowances SET is_forfeited = true WHERE journal_id = :id
     )
-    UPDATE journal_positions SET state = 'expired', epoch = epoch + 1 WHERE id = :id
+    UPDATE journal_positions SET state = 'expired' WHERE id = :id
 """)
 _IS_OVER = text("SELECT expires_at <= clock_timestamp() FROM journal_positions WHERE id = :id")
 _FORGET_ALLOWANCES = text("DELETE FROM allowances WHERE journal_id = :id")
@@ -98,8 +98,9 @@ async def _forfeit(session: SystemSession, journal_id: UUID) -> None:
 
 async def _count_stored(on: Connection, journal_id: UUID) -> None:
     """What was stored before it was answered is known to have been spent, and is neither free nor forfeited."""
-    stored = await stored_of(on, journal_id)
-    if stored:
-        changes = [Change(key, spent=stored[key]) for key in sorted(stored)]
+    await close_store(on, journal_id)
+    stored = await uncounted_of(on, journal_id)
+    if stored.sums:
+        changes = [Change(key, spent=stored.sums[key]) for key in sorted(stored.sums)]
         await apply(on, journal_id, changes=changes, spends=(), from_forfeited=False)
-        await count_stored(on, journal_id)
+        await count_stored(on, journal_id, stored.up_to)

@@ -29,12 +29,14 @@ from backend.usage.settlement import (
     held_by,
     recall,
 )
-from backend.usage.stored import count_stored, stored_of
+from backend.usage.stored import Uncounted, count_stored, uncounted_of
 
 _BEGIN_JOURNAL = """
     INSERT INTO journal_positions (id, expires_at, created_at)
     VALUES (%(id)s, clock_timestamp() + %(lease)s, clock_timestamp()) ON CONFLICT DO NOTHING
 """
+_BEGIN_STORE = "INSERT INTO spend_stores (journal_id) VALUES (%(id)s) ON CONFLICT DO NOTHING"
+_OPEN_STORE = "UPDATE spend_stores SET is_closed = false WHERE journal_id = %(id)s"
 _ADVANCE = """
     UPDATE journal_positions
     SET position = %(position)s, round = round + 1, state = 'live', expires_at = clock_timestamp() + %(lease)s
@@ -89,6 +91,7 @@ class RoundConnection(Wire):
             await run(SCOPE_SYSTEM)
             if is_new:
                 await run(_BEGIN_JOURNAL, {"id": journal_id, "lease": LEASE})
+                await run(_BEGIN_STORE, {"id": journal_id})
             fence = await run(FENCE, {"id": journal_id}, prepare=True)
             holders = await run(_HOLDERS, prepare=True)
         row, count = await fence.fetchone(), await holders.fetchone()
@@ -99,9 +102,9 @@ class RoundConnection(Wire):
         """What the database knows the journal to hold, of each counter."""
         return await held_by(self._connection, journal_id)
 
-    async def stored_of(self, journal_id: UUID) -> dict[CounterKey, int]:
-        """What was stored of the journal and is not counted, of each counter."""
-        return await stored_of(self._connection, journal_id)
+    async def uncounted_of(self, journal_id: UUID) -> Uncounted:
+        """What was stored of the journal and is not counted."""
+        return await uncounted_of(self._connection, journal_id)
 
     async def lock(
         self, keys: Sequence[CounterKey], openings: Sequence[Opening], accounts: Collection[AccountId]
@@ -130,15 +133,17 @@ class RoundConnection(Wire):
         position: int,
         changes: Sequence[Change],
         spends: Sequence[Spent],
-        counts_stored: bool,
+        stored_up_to: int,
         from_forfeited: bool,
         recalls: Sequence[CounterKey],
     ) -> None:
-        """Everything up to `position` is settled, the lease begins anew; commits."""
+        """Everything up to `position` is settled, with what is stored up to a batch; the lease begins anew; commits."""
         async with self._connection.pipeline():
             await apply(self._connection, journal_id, changes=changes, spends=spends, from_forfeited=from_forfeited)
-            if counts_stored:
-                await count_stored(self._connection, journal_id)
+            if stored_up_to:
+                await count_stored(self._connection, journal_id, stored_up_to)
+            if from_forfeited:
+                await self._connection.execute(_OPEN_STORE, {"id": journal_id})
             await recall(self._connection, recalls)
             arguments = {"id": journal_id, "position": position, "lease": LEASE}
             await self._connection.execute(_ADVANCE, arguments, prepare=True)

@@ -6,8 +6,10 @@ the transaction that takes them off the allowance; each is in one place or in th
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import psycopg
@@ -15,6 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from backend.core.ids import AccountId
+from backend.db.line import Line
 from backend.db.wire import SCOPE_SYSTEM, Wire
 from backend.usage.model import API_CALLS, COMPUTE, JOBS, SECONDS_PER_MINUTE, Source
 from backend.usage.rollups import adding
@@ -22,17 +25,17 @@ from backend.usage.settlement import CounterKey
 
 # All or nothing: where the journal is another's by now, a batch of this number is there, or an account is not on the
 # terms on which it was decided, nothing is stored.
-_STORE = """
+_STORE = b"""
     WITH spend AS MATERIALIZED (
-        SELECT * FROM unnest(%(spends)s::stored_spends[])
+        SELECT * FROM unnest($4::stored_spends[])
     ), fence AS (
-        UPDATE journal_positions SET stored = %(number)s
-        WHERE id = %(id)s AND state = 'live' AND epoch = %(epoch)s AND stored = %(number)s - 1
-        RETURNING id
+        UPDATE spend_stores SET stored = $2::bigint
+        WHERE journal_id = $1::uuid AND NOT is_closed AND epoch = $3::bigint AND stored = $2::bigint - 1
+        RETURNING journal_id
     ), stored AS (
         INSERT INTO stored_spends (journal_id, number, id, account_id, account_version, meter, window_start,
             period_start, amount, key_id, subject, properties, occurred_at, recorded_at)
-        SELECT fence.id, %(number)s, spend.id, account_id, account_version, meter, window_start, period_start,
+        SELECT fence.journal_id, $2::bigint, spend.id, account_id, account_version, meter, window_start, period_start,
             amount, key_id, subject, properties, occurred_at, recorded_at
         FROM spend CROSS JOIN fence
     )
@@ -41,17 +44,21 @@ _STORE = """
         WHERE accounts.id IS NULL
     ))::int
 """
-_STAND = "SELECT stored, epoch FROM journal_positions WHERE id = %(id)s"
+_STATEMENTS = {b"scope_system": SCOPE_SYSTEM.encode(), b"store_spends": _STORE}
+_STAND = "SELECT stored, epoch FROM spend_stores WHERE journal_id = %(id)s"
 # From here on nothing can be stored that was sent before.
-_END_EPOCH = "UPDATE journal_positions SET epoch = epoch + 1 WHERE id = %(id)s RETURNING stored, epoch"
+_END_EPOCH = "UPDATE spend_stores SET epoch = epoch + 1 WHERE journal_id = %(id)s RETURNING stored, epoch"
+_CLOSE = "UPDATE spend_stores SET epoch = epoch + 1, is_closed = true WHERE journal_id = %(id)s"
+# What one snapshot shows: all batches up to the last, for each has waited for the one before it.
 _SUMS = """
-    SELECT account_id, meter, window_start, sum(amount)::bigint FROM stored_spends
-    WHERE journal_id = %(id)s GROUP BY 1, 2, 3
+    SELECT store.stored, account_id, meter, window_start, sum(amount)::bigint
+    FROM spend_stores store JOIN stored_spends USING (journal_id)
+    WHERE journal_id = %(id)s AND number <= store.stored GROUP BY 1, 2, 3, 4
 """
 # The counters have been moved before, in the same transaction.
 _COUNT = f"""
     WITH spend AS (
-        DELETE FROM stored_spends WHERE journal_id = %(id)s RETURNING *
+        DELETE FROM stored_spends WHERE journal_id = %(id)s AND number <= %(up_to)s RETURNING *
     ), event AS (
         INSERT INTO usage_events (account_id, id, recorded_at, meter, amount, source, counted, occurred_at,
             window_start, key_id, subject, properties)
@@ -90,7 +97,7 @@ class NotStored(Exception):
 
 
 class Stand(NamedTuple):
-    """Where a journal stands: the number of the last batch that was stored, and the epoch that goes on."""
+    """Where the store of a journal stands: the number of the last batch that was stored, and the epoch that goes on."""
 
     stored: int
     epoch: int
@@ -99,14 +106,24 @@ class Stand(NamedTuple):
 class StoreConnection(Wire):
     """One connection to the database that does nothing but this. Every call is a transaction of its own."""
 
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._line = Line(connection)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        made = await super().open(url)
+        await made._line.prepare(_STATEMENTS)
+        return made
+
     async def store(self, journal_id: UUID, at: Stand, spends: str) -> None:
-        """Stores the batch that comes after `at`. `spends` are made by `spends_of`. Raises NotStored."""
-        arguments = {"id": journal_id, "number": at.stored + 1, "epoch": at.epoch, "spends": spends}
+        """Stores the batch that comes after `at`. `spends` are made by `spends_of`. Raises NotStored.
+
+        It is sent before anything is waited for; the next one may be sent meanwhile. Nothing else may.
+        """
+        batch = (journal_id.hex.encode(), b"%d" % (at.stored + 1), b"%d" % at.epoch, spends.encode())
         try:
-            # Without BEGIN: what is between two synchronizations is one transaction.
-            async with self._connection.pipeline():
-                await self._connection.execute(SCOPE_SYSTEM, prepare=True)
-                await self._connection.execute(_STORE, arguments, prepare=True)
+            await self._line.run(((b"scope_system", ()), (b"store_spends", batch)))
         except psycopg.errors.DivisionByZero as error:
             raise NotStored from error
 
@@ -125,15 +142,29 @@ class StoreConnection(Wire):
         return None if row is None else Stand(*row)
 
 
-async def stored_of(on: Connection, journal_id: UUID) -> dict[CounterKey, int]:
-    """What is stored of a journal, of each counter. The journal's row is locked, so that nothing is added."""
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """What is stored of a journal and not counted, of each counter: all batches up to a number."""
+
+    up_to: int = 0
+    sums: Mapping[CounterKey, int] = field(default_factory=dict)
+
+
+async def uncounted_of(on: Connection, journal_id: UUID) -> Uncounted:
+    """Nobody else counts it meanwhile, for the journal's row is locked; more may be stored."""
     rows = await (await on.execute(_SUMS, {"id": journal_id}, prepare=True)).fetchall()
-    return {(AccountId(account_id), meter, start): amount for account_id, meter, start, amount in rows}
+    sums = {(AccountId(account_id), meter, start): amount for _, account_id, meter, start, amount in rows}
+    return Uncounted(rows[0][0] if rows else 0, sums)
 
 
-async def count_stored(on: Connection, journal_id: UUID) -> None:
-    """Makes events of all that is stored of a journal, whose counters have been moved; and removes it."""
-    await on.execute(_COUNT, {"id": journal_id}, prepare=True)
+async def count_stored(on: Connection, journal_id: UUID, up_to: int) -> None:
+    """Makes events of what is stored of a journal, whose counters have been moved; and removes it."""
+    await on.execute(_COUNT, {"id": journal_id, "up_to": up_to}, prepare=True)
+
+
+async def close_store(on: Connection, journal_id: UUID) -> None:
+    """Nothing is stored any more, also nothing that was sent before, until the journal's next round."""
+    await on.execute(_CLOSE, {"id": journal_id})
 
 
 def place_of(key: CounterKey, *, version: int, period_start: datetime, by: Source) -> str:

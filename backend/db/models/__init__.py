@@ -31,6 +31,7 @@ from backend.db.models.session import Session
 from backend.db.models.sign_in_attempt import SignInAttempt
 from backend.db.models.sign_in_challenge import SignInChallenge
 from backend.db.models.sign_in_link import SignInLink
+from backend.db.models.spend_store import SpendStore
 from backend.db.models.stored_spend import StoredSpend
 from backend.db.models.subscription_period import SubscriptionPeriod
 from backend.db.models.subscription_plan import SubscriptionPlan
@@ -80,6 +81,7 @@ __all__ = [
     "SignInAttempt",
     "SignInChallenge",
     "SignInLink",
+    "SpendStore",
     "StoredSpend",
     "SubscriptionPeriod",
     "SubscriptionPlan",

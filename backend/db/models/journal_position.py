@@ -14,8 +14,7 @@ class JournalPosition(Base):
     from where they found them, so a process that was stopped and whoever took over from it cannot both count a record,
     and who did not hear of the end of a settlement finds out.
 
-    What the process holds is its own until `expires_at` (the database's clock). `stored` is the number of the last
-    batch of `stored_spends`; one that was begun in an earlier `epoch` cannot be stored any more.
+    What the process holds is its own until `expires_at` (the database's clock).
     """
 
     __tablename__ = "journal_positions"
@@ -31,5 +30,3 @@ class JournalPosition(Base):
     state: Mapped[str] = mapped_column(server_default="live")
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime]
-    stored: Mapped[int] = mapped_column(server_default="0")
-    epoch: Mapped[int] = mapped_column(server_default="0")

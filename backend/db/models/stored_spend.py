@@ -16,8 +16,8 @@ class StoredSpend(Base):
 
     Its amount is part of the process's allowance, so it counts against the limit already; the next settlement of the
     journal makes it an event, adds it to what is used, and removes it. `number` is of the batch it was stored with.
-    No foreign key: the statement that stores it moves the journal's row on, and fails where that is gone. Rows are sent
-    in the order of the columns (`usage/stored.py`).
+    No foreign key: the statement that stores it moves the row of its store on, and fails where that is gone. Rows are
+    sent in the order of the columns (`usage/stored.py`).
     """
 
     __tablename__ = "stored_spends"

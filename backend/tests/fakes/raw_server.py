@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
-from backend.enforcement.answer import LINES
+from backend.enforcement.answer import CARRIER
 
 PATIENCE = 10.0
 # Seconds for which a connection may be idle.
@@ -56,7 +56,7 @@ class App:
         self.is_short = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.loop, self.is_short = asyncio.get_running_loop(), LINES in scope.get("extensions", ())
+        self.loop, self.is_short = asyncio.get_running_loop(), CARRIER in scope.get("extensions", ())
         steps = dict(scope["headers"]).get(b"x-say")
         if steps is None:
             await self._echo(scope, receive, send)

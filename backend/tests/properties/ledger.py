@@ -201,14 +201,14 @@ class LedgerConnection:
         position: int,
         changes: Sequence[Change],
         spends: Sequence[Spent],
-        counts_stored: bool,
+        stored_up_to: int,
         from_forfeited: bool,
         recalls: Sequence[CounterKey],
     ) -> None:
         self._before_write()
         self._break("lost at write")
         assert from_forfeited == self._fence.is_expired
-        assert not counts_stored
+        assert not stored_up_to
         self._ledger.write(
             journal_id, self._fence, position=position, changes=changes, spends=spends, openings=self._openings
         )
