@@ -278,6 +278,7 @@ def serving() -> FastAPI:
     app = create_app()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     return app
 
 

@@ -53,6 +53,15 @@ def uuid7() -> UUID:
     The bits after the millisecond are random for the first id of a millisecond and count up within it, so that
     keys made together lie together in an index (method 2 of section 6.2).
     """
+    return UUID(int=_next())
+
+
+def uuid7_hex() -> str:
+    """The same as 32 digits, where nobody needs the object."""
+    return f"{_next():032x}"
+
+
+def _next() -> int:
     global _last
     present = (time.time_ns() // 1_000_000) << 74
     with _lock:
@@ -61,5 +70,5 @@ def uuid7() -> UUID:
         else:  # the same millisecond, or a clock that was set back
             _last += 1
         value = _last
-    milliseconds, low = value >> 74, value & ((1 << 74) - 1)
-    return UUID(int=milliseconds << 80 | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & ((1 << 62) - 1))
+    low = value & ((1 << 74) - 1)
+    return value >> 74 << 80 | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & ((1 << 62) - 1)

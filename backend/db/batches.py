@@ -18,8 +18,8 @@ W = TypeVar("W", bound=Waiting)
 class Batches(Generic[W]):
     """One queue, and a task that lives while there is something to write. `write` settles each of its wishes.
 
-    `at_once`: so many batches may be under way; they are begun in order. A batch that fails fails those that wait for
-    it, and no others.
+    `at_once`: so many batches may be under way; they are begun in order, and beside another only where `worth` wishes
+    wait, for each costs something by itself. A batch that fails fails those that wait for it, and no others.
     """
 
     def __init__(
@@ -29,12 +29,14 @@ class Batches(Generic[W]):
         name: str,
         most: int,
         at_once: int = 1,
+        worth: int = 1,
         size_of: Callable[[W], int] = lambda _: 1,
     ) -> None:
         self._write = write
         self._name = name
         self._most = most
         self._at_once = at_once
+        self._worth = worth
         self._size_of = size_of
         self._queue: deque[W] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -43,7 +45,7 @@ class Batches(Generic[W]):
     def add(self, wish: W) -> None:
         """Goes with the next batch that has room."""
         self._queue.append(wish)
-        if self._draining < self._at_once:
+        if self._draining == 0 or (self._draining < self._at_once and len(self._queue) >= self._worth):
             self._draining += 1
             task = asyncio.create_task(self._drain(), name=self._name)
             self._tasks.add(task)
@@ -64,7 +66,7 @@ class Batches(Generic[W]):
 
     async def _drain(self) -> None:
         try:
-            while self._queue:
+            while self._queue and (self._draining == 1 or len(self._queue) >= self._worth):
                 await self._write_one(self._take())
         finally:
             self._draining -= 1  # at once, and not when the task has been seen to have ended: what comes now needs one

@@ -28,6 +28,7 @@ from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
 from backend.enforcement.group import Answer, Changed, GroupCommit, Refusal, Wish
 from backend.enforcement.purse import Purse
 from backend.enforcement.recalls import Recalls
+from backend.enforcement.spend_store import Taken
 from backend.enforcement.treasury import Treasury
 from backend.subscription.entitlements import Entitlements, resolve
 from backend.subscription.repository import read_version
@@ -174,6 +175,10 @@ class Engine:
 
         return await self.persist(caller, attempt)
 
+    def take(self, wish: Wish) -> Taken | bool:
+        """A spend on known terms that is on its way to be stored, where the account spends often; see `Purse.take`."""
+        return self._purse is not None and self._purse.take(wish)
+
     async def draw(self, wish: Wish) -> Counter | None:
         """The counter after a spend on known terms, durable when this returns; None: it does not fit, or they changed.
 
@@ -188,6 +193,7 @@ class Engine:
             counter = await self._purse.spend(wish)
             if counter is not None:
                 return counter
+        wish.is_stored = False
         await self.settled(wish.key[0], wish.key[1])
         return await self._group.spend(wish)
 

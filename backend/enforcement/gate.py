@@ -22,6 +22,7 @@ from backend.enforcement.incoming import MAX_HEADER_BYTES, own_or_new
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.key_limit import take_in_turn
 from backend.enforcement.passes import Pass, Passes, Strict, pass_name
+from backend.enforcement.spend_store import Taken
 from backend.enforcement.treasury import Treasury
 from backend.ratelimit.model import Bucket, Rated, rate_verdict
 from backend.ratelimit.store import RateStore
@@ -78,18 +79,23 @@ class Passage:
 class Drawn:
     """What a strict spend left, for whoever shows it: what a lot and its pool are of a spend from memory."""
 
-    __slots__ = ("counter", "free", "left", "limit", "window_ends_at", "wish")
+    __slots__ = ("pool", "window_ends_at", "wish")
 
-    def __init__(self, wish: Wish, counter: Counter, window_ends_at: int | None) -> None:
+    def __init__(self, wish: Wish, pool: "Pool | Left", window_ends_at: int | None) -> None:
         self.wish = wish
-        self.counter = counter
-        self.limit, self.left = wish.ask.cost.limit, 0
-        self.free = remaining_of(self.limit, counter.used, counter.held, counter.forfeited)
+        self.pool = pool
         self.window_ends_at = window_ends_at
 
-    @property
-    def pool(self) -> "Drawn":
-        return self
+
+class Left:
+    """A counter as a spend under lock has left it."""
+
+    __slots__ = ("counter", "free", "left", "limit")
+
+    def __init__(self, counter: Counter, limit: int | None) -> None:
+        self.counter = counter
+        self.limit, self.left = limit, 0
+        self.free = remaining_of(limit, counter.used, counter.held, counter.forfeited)
 
     def shown(self) -> Counter:
         return self.counter
@@ -189,10 +195,16 @@ class Gate:
         """
         assert halt.verdict is not None
         wish = Wish(strict.entitlements, strict.ask, strict.by, None, now)
-        counter = await self.engine.draw(wish)
-        if counter is None:
-            return None
-        drawn = Drawn(wish, counter, strict.window_ends_at)
+        pool: Pool | Left
+        taken = self.engine.take(wish)
+        if isinstance(taken, Taken) and await taken.is_stored:
+            pool = taken.pool
+        else:
+            counter = await self.engine.draw(wish)
+            if counter is None:
+                return None
+            pool = Left(counter, strict.ask.cost.limit)
+        drawn = Drawn(wish, pool, strict.window_ends_at)
         passage = Passage(halt.found, drawn, metering, halt.verdict, int(now.timestamp()))
         passage.request_id = halt.request_id
         return passage
@@ -268,7 +280,7 @@ class Gate:
         return outcome
 
 
-def shown(pool: Pool | Drawn, entitlements: Entitlements) -> Decision:
+def shown(pool: Pool | Left, entitlements: Entitlements) -> Decision:
     """A spend from memory, in words."""
     counter = pool.shown()
     return Decision(

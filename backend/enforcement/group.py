@@ -16,7 +16,7 @@ import structlog
 from feature_platform.core.decision import Decision
 
 from backend.core.errors import Unavailable
-from backend.core.ids import uuid7
+from backend.core.ids import uuid7_hex
 from backend.db.batches import Batches
 from backend.db.session import is_driver_unavailable
 from backend.enforcement.batch_writer import BatchWriter
@@ -60,15 +60,21 @@ class Wish:
     now: datetime
     corrects: UUID | None = None
     """The spend that this one takes back, whatever has changed since."""
-    answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    event_id: UUID = field(default_factory=uuid7)
+    event: str = field(default_factory=uuid7_hex)
     is_stored: bool = False
     """It was spent from what this process had set aside, and is stored; not here."""
     key: CounterOf = field(init=False)
+    answer: "asyncio.Future[Answer]" = field(init=False)
+    """Made when it is asked for here."""
 
     def __post_init__(self) -> None:
         cost = self.ask.cost
         self.key = self.entitlements.account.id, cost.meter, cost.window.start
+
+    @property
+    def event_id(self) -> UUID:
+        """Of what is recorded of it."""
+        return UUID(hex=self.event)
 
     def settle(self, answer: Answer) -> None:
         if not self.answer.done():
@@ -91,8 +97,7 @@ class GroupCommit:
 
         Raises OutcomeUnknown, and what the driver raises where the database does not answer.
         """
-        self._batches.add(wish)
-        return await wish.answer
+        return await self._ask(wish)
 
     def give_back(self, wish: Wish) -> None:
         """Takes back what was spent for a call that has failed since; logged where that cannot be done."""
@@ -100,8 +105,12 @@ class GroupCommit:
         back = Wish(
             wish.entitlements, replace(wish.ask, costs=(cost,)), wish.by, None, wish.now, corrects=wish.event_id
         )
-        back.answer.add_done_callback(_tell)
-        self._batches.add(back)
+        self._ask(back).add_done_callback(_tell)
+
+    def _ask(self, wish: Wish) -> "asyncio.Future[Answer]":
+        wish.answer = asyncio.get_running_loop().create_future()
+        self._batches.add(wish)
+        return wish.answer
 
     async def close(self) -> None:
         """Lets the batch under way end."""

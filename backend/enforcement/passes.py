@@ -228,7 +228,7 @@ class Passes:
 
 def pass_name(authorization: bytes, account: bytes) -> bytes:
     """Under what a credential is remembered: a hash, so that no credential lies in memory for longer than needed."""
-    return hashlib.sha256(authorization + b"\0" + account if account else authorization).digest()
+    return hashlib.blake2b(authorization + b"\0" + account if account else authorization, digest_size=32).digest()
 
 
 def _is_older(known: Entitlements, found: Entitlements) -> bool:

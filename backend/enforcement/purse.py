@@ -37,27 +37,38 @@ class Purse:
         None: nothing was spent, and it is to be decided under lock. Raises OutcomeUnknown, and what the driver raises
         where the database does not answer.
         """
-        meter = wish.ask.meter
-        if meter.durability != "strict" or meter.kind != "counter" or wish.identity is not None:
-            return None
-        if wish.corrects is not None or len(wish.ask.costs) > 1:
-            return None
         for _ in range(_ATTEMPTS):
-            allowances = self._treasury.allowances
-            now = boot_nanoseconds()
-            pool = None if allowances is None else self._pool(allowances, wish, now)
-            if allowances is None or pool is None:
+            taken = self.take(wish)
+            if isinstance(taken, Taken):
+                counter = taken.pool.shown()
+                return counter if await taken.is_stored else None
+            if not taken:
                 return None
-            if allowances.take(pool, wish.ask.amount, now):
-                return await self._store(allowances, pool, wish)
-            if now < pool.tail_until:
-                return None
-            allowances.want(pool)
             try:
                 await self._treasury.round()
             except Unavailable:
                 return None
         return None
+
+    def take(self, wish: Wish) -> Taken | bool:
+        """A spend that is on its way to be stored; else whether the next round may bring what is needed for it."""
+        meter = wish.ask.meter
+        if meter.durability != "strict" or meter.kind != "counter" or wish.identity is not None:
+            return False
+        allowances = self._treasury.allowances
+        if allowances is None or wish.corrects is not None or len(wish.ask.costs) > 1:
+            return False
+        now = boot_nanoseconds()
+        pool = self._pool(allowances, wish, now)
+        if pool is None:
+            return False
+        amount = wish.ask.amount
+        if allowances.take(pool, amount, now):
+            return self._store(allowances, pool, wish, amount)
+        if now < pool.tail_until:
+            return False
+        allowances.want(pool)
+        return True
 
     def _pool(self, allowances: Allowances, wish: Wish, now: int) -> Pool | None:
         """The one that a wish is to be spent from, if its counter is spent from often and its terms are in force."""
@@ -78,17 +89,12 @@ class Purse:
         count = self._counts[key] = self._counts.get(key, 0) + 1
         return count > OFTEN
 
-    async def _store(self, allowances: Allowances, pool: Pool, wish: Wish) -> Counter | None:
-        amount, opening, recorded_at = wish.ask.amount, pool.opening, str(wish.now)
+    def _store(self, allowances: Allowances, pool: Pool, wish: Wish, amount: int) -> Taken:
+        recorded_at = str(wish.now)
         occurred_at = str(wish.now + pool.clock_offset) if pool.clock_offset else recorded_at
-        counter = pool.shown()
-        taken = Taken(
-            allowances.journal.id,
-            spend_of(_place(pool, wish), wish.event_id, amount, occurred_at, recorded_at),
-            lambda: allowances.put_back(pool, opening, amount),
-        )
-        wish.is_stored = await self._treasury.store.add(taken)
-        return counter if wish.is_stored else None
+        spend = spend_of(_place(pool, wish), wish.event, amount, occurred_at, recorded_at)
+        wish.is_stored = True
+        return self._treasury.store.add(Taken(allowances, pool, amount, spend))
 
 
 def _place(pool: Pool, wish: Wish) -> str:

@@ -6,7 +6,6 @@ the last batch that was stored says it.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,23 +15,38 @@ from backend.core.errors import Unavailable
 from backend.db.batches import Batches
 from backend.db.session import is_driver_unavailable
 from backend.db.wire import is_refusal
+from backend.enforcement.allowances import Allowances, Pool
 from backend.enforcement.errors import OutcomeUnknown
 from backend.usage.stored import NotStored, Stand, StoreConnection, spends_of
 
 _MOST_IN_A_BATCH = 512
-_AT_ONCE = 2
+_AT_ONCE, _WORTH = 2, 8
 # How long, and how often, an end that was not heard of is asked for before whoever waits is told so.
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 
 
-@dataclass(slots=True, eq=False)
 class Taken:
-    """A spend that was taken from what its journal has set aside. `put_back` undoes that, where it is not stored."""
+    """A spend that was taken from a pool, on its way. Built for every one of them, so it is small."""
 
-    journal_id: UUID
-    spend: str
-    put_back: Callable[[], None]
-    is_stored: "asyncio.Future[bool]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ("allowances", "amount", "is_stored", "pool", "spend", "under")
+
+    def __init__(self, allowances: Allowances, pool: Pool, amount: int, spend: str) -> None:
+        self.allowances = allowances
+        self.pool = pool
+        self.under = pool.opening
+        self.amount = amount
+        self.spend = spend
+        self.is_stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """False: it was put back, for the journal or the account is not what it was. May raise OutcomeUnknown, and
+        Unavailable or what the driver raises where it was put back."""
+
+    @property
+    def journal_id(self) -> UUID:
+        return self.allowances.journal.id
+
+    def put_back(self) -> None:
+        """It is not stored, and never will be."""
+        self.allowances.put_back(self.pool, self.under, self.amount)
 
     def settle(self, *, is_stored: bool) -> None:
         """The end of it is known, whether anybody still waits or not."""
@@ -42,7 +56,7 @@ class Taken:
             self.is_stored.set_result(is_stored)
 
     def fail(self, error: BaseException) -> None:
-        """Nobody waits any more."""
+        """Nobody need wait any more."""
         if not self.is_stored.done():
             self.is_stored.set_exception(_translated(error))
 
@@ -61,7 +75,7 @@ class SpendStore:
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: StoreConnection | None = None
-        self._batches = Batches(self._write, name="spend store", most=_MOST_IN_A_BATCH, at_once=_AT_ONCE)
+        self._batches = Batches(self._write, name="spend store", most=_MOST_IN_A_BATCH, at_once=_AT_ONCE, worth=_WORTH)
         self._stands: tuple[UUID, Stand] | None = None
         """Where which journal will stand when all that was sent is stored; None where that is to be asked."""
         self._under_way: dict[int, _Flight] = {}
@@ -71,13 +85,10 @@ class SpendStore:
         self.is_used = False
         """Whether something was stored since somebody last asked and set it back."""
 
-    async def add(self, taken: Taken) -> bool:
-        """Whether it is stored. False: it was put back, for the journal or the account is not what it was.
-
-        Raises OutcomeUnknown, and Unavailable or what the driver raises where it was put back.
-        """
+    def add(self, taken: Taken) -> Taken:
+        """Goes with the next batch."""
         self._batches.add(taken)
-        return await taken.is_stored
+        return taken
 
     async def idle(self) -> None:
         """Returns when of all that was taken it is known whether it is stored. Raises what the driver raises."""

@@ -180,9 +180,10 @@ def place_of(key: CounterKey, *, version: int, period_start: datetime, by: Sourc
     return _escaped(head) + ",%d," + _escaped(tail)
 
 
-def spend_of(place: str, event_id: UUID, amount: int, occurred_at: str, recorded_at: str) -> str:
-    """One spend as an element of an array of rows, in the order of the columns. Moments as `str` writes them."""
-    return f'"(,,{event_id.int:032x},{place % amount},{occurred_at},{recorded_at})"'
+def spend_of(place: str, event: str, amount: int, occurred_at: str, recorded_at: str) -> str:
+    """One spend as an element of an array of rows, in the order of the columns. Moments as `str` writes them; `event`:
+    the digits of its id."""
+    return f'"(,,{event},{place % amount},{occurred_at},{recorded_at})"'
 
 
 def spends_of(spends: list[str]) -> str:
