@@ -28,7 +28,7 @@ from backend.enforcement.errors import AccountSuspended, OutcomeUnknown
 from backend.enforcement.group import Answer, Changed, GroupCommit, Refusal, Wish
 from backend.enforcement.purse import Purse
 from backend.enforcement.recalls import Recalls
-from backend.enforcement.spend_store import Taken
+from backend.enforcement.spend_store import Tab, Taken
 from backend.enforcement.treasury import Treasury
 from backend.subscription.entitlements import Entitlements, resolve
 from backend.subscription.repository import read_version
@@ -178,6 +178,10 @@ class Engine:
     def take(self, wish: Wish) -> Taken | bool:
         """A spend on known terms that is on its way to be stored, where the account spends often; see `Purse.take`."""
         return self._purse is not None and self._purse.take(wish)
+
+    def take_again(self, tab: Tab, now: datetime) -> Taken | None:
+        """Another one like one before, if it can be had from the same pool."""
+        return None if self._purse is None else self._purse.take_again(tab, now)
 
     async def draw(self, wish: Wish) -> Counter | None:
         """The counter after a spend on known terms, durable when this returns; None: it does not fit, or they changed.

@@ -79,12 +79,22 @@ class Passage:
 class Drawn:
     """What a strict spend left, for whoever shows it: what a lot and its pool are of a spend from memory."""
 
-    __slots__ = ("pool", "window_ends_at", "wish")
+    __slots__ = ("event", "is_stored", "now", "pool", "strict", "window_ends_at")
 
-    def __init__(self, wish: Wish, pool: "Pool | Left", window_ends_at: int | None) -> None:
-        self.wish = wish
+    def __init__(self, strict: Strict, pool: "Pool | Left", event: str, now: datetime, *, is_stored: bool) -> None:
+        self.strict = strict
         self.pool = pool
-        self.window_ends_at = window_ends_at
+        self.window_ends_at = strict.window_ends_at
+        self.event = event
+        self.now = now
+        self.is_stored = is_stored
+
+    def wish(self) -> Wish:
+        """The spend as it was asked for."""
+        strict = self.strict
+        return Wish(
+            strict.entitlements, strict.ask, strict.by, None, self.now, event=self.event, is_stored=self.is_stored
+        )
 
 
 class Left:
@@ -194,25 +204,32 @@ class Gate:
         None: nothing was spent. Raises OutcomeUnknown, and what the driver raises where the database does not answer.
         """
         assert halt.verdict is not None
-        wish = Wish(strict.entitlements, strict.ask, strict.by, None, now)
-        pool: Pool | Left
-        taken = self.engine.take(wish)
-        if isinstance(taken, Taken) and await taken.is_stored:
-            pool = taken.pool
-        else:
-            counter = await self.engine.draw(wish)
-            if counter is None:
+        taken = None if strict.tab is None else self.engine.take_again(strict.tab, now)
+        if taken is None or not await taken.is_stored:
+            drawn = await self._draw(strict, now)
+            if drawn is None:
                 return None
-            pool = Left(counter, strict.ask.cost.limit)
-        drawn = Drawn(wish, pool, strict.window_ends_at)
+        else:
+            drawn = Drawn(strict, taken.tab.pool, taken.event, now, is_stored=True)
         passage = Passage(halt.found, drawn, metering, halt.verdict, int(now.timestamp()))
         passage.request_id = halt.request_id
         return passage
 
+    async def _draw(self, strict: Strict, now: datetime) -> Drawn | None:
+        wish = Wish(strict.entitlements, strict.ask, strict.by, None, now)
+        taken = self.engine.take(wish)
+        if isinstance(taken, Taken):
+            strict.tab = taken.tab
+            if await taken.is_stored:
+                return Drawn(strict, taken.tab.pool, wish.event, now, is_stored=True)
+        counter = await self.engine.draw(wish)
+        left = None if counter is None else Left(counter, strict.ask.cost.limit)
+        return None if left is None else Drawn(strict, left, wish.event, now, is_stored=wish.is_stored)
+
     def take_back(self, passage: Passage) -> None:
         """The call failed: it costs nothing. Recorded like the spend; counted where that was counted."""
         if isinstance(passage.lot, Drawn):
-            self.engine.give_back(passage.lot.wish)
+            self.engine.give_back(passage.lot.wish())
         else:
             self._take_back(passage.lot, passage.metering.amount, passage.seconds)
 

@@ -21,6 +21,7 @@ from backend.enforcement.allowances import Lot
 from backend.enforcement.decide import Ask
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.key_limit import own_take
+from backend.enforcement.spend_store import Tab
 from backend.ratelimit.model import Bucket, Take
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import Source
@@ -50,14 +51,19 @@ class Wording(NamedTuple):
     has_end: bool
 
 
-class Strict(NamedTuple):
+class Strict:
     """What a strict spend of a pass is decided by; its account's version says whether that is still so."""
 
-    entitlements: Entitlements
-    ask: Ask
-    by: Source
-    window_ends_at: int | None
-    """In seconds since 1970 by the clock of the system."""
+    __slots__ = ("ask", "by", "entitlements", "tab", "window_ends_at")
+
+    def __init__(self, entitlements: Entitlements, ask: Ask, by: Source, window_ends_at: int | None) -> None:
+        self.entitlements = entitlements
+        self.ask = ask
+        self.by = by
+        self.window_ends_at = window_ends_at
+        """In seconds since 1970 by the clock of the system."""
+        self.tab: Tab | None = None
+        """From where the last one was taken."""
 
 
 class Seat:

@@ -5,15 +5,18 @@ spends many times a second gets an allowance instead, as for calls from memory, 
 see `spend_store.py`. Rare spends, those close to a limit and those with an identity are decided under lock, as ever.
 """
 
+from datetime import datetime
+
 from backend.core.errors import Unavailable
+from backend.core.ids import uuid7_hex
 from backend.enforcement.allowances import Allowances, Pool
 from backend.enforcement.group import Wish
 from backend.enforcement.journal import boot_nanoseconds
-from backend.enforcement.spend_store import Taken
+from backend.enforcement.spend_store import Tab, Taken
 from backend.enforcement.treasury import Treasury
 from backend.usage.model import Counter
 from backend.usage.settlement import CounterKey
-from backend.usage.stored import place_of, spend_of
+from backend.usage.stored import place_of
 
 # Spends of one counter within a second from which on units are set aside for it.
 OFTEN = 8
@@ -40,7 +43,7 @@ class Purse:
         for _ in range(_ATTEMPTS):
             taken = self.take(wish)
             if isinstance(taken, Taken):
-                counter = taken.pool.shown()
+                counter = taken.tab.pool.shown()
                 return counter if await taken.is_stored else None
             if not taken:
                 return None
@@ -63,12 +66,20 @@ class Purse:
         if pool is None:
             return False
         amount = wish.ask.amount
-        if allowances.take(pool, amount, now):
-            return self._store(allowances, pool, wish, amount)
+        tab = Tab(allowances, pool, amount, _place(pool, wish))
+        if tab.take(now):
+            wish.is_stored = True
+            return self._treasury.store.add(Taken(tab, wish.event, wish.now))
         if now < pool.tail_until:
             return False
         allowances.want(pool)
         return True
+
+    def take_again(self, tab: Tab, now: datetime) -> Taken | None:
+        """Another one like one before, if it can be had from the same pool. `now` is of the system's clock."""
+        if tab.allowances is not self._treasury.allowances or not tab.take(boot_nanoseconds()):
+            return None
+        return self._treasury.store.add(Taken(tab, uuid7_hex(), now))
 
     def _pool(self, allowances: Allowances, wish: Wish, now: int) -> Pool | None:
         """The one that a wish is to be spent from, if its counter is spent from often and its terms are in force."""
@@ -88,13 +99,6 @@ class Purse:
             self._counted_until = now + _SECOND
         count = self._counts[key] = self._counts.get(key, 0) + 1
         return count > OFTEN
-
-    def _store(self, allowances: Allowances, pool: Pool, wish: Wish, amount: int) -> Taken:
-        recorded_at = str(wish.now)
-        occurred_at = str(wish.now + pool.clock_offset) if pool.clock_offset else recorded_at
-        spend = spend_of(_place(pool, wish), wish.event, amount, occurred_at, recorded_at)
-        wish.is_stored = True
-        return self._treasury.store.add(Taken(allowances, pool, amount, spend))
 
 
 def _place(pool: Pool, wish: Wish) -> str:

@@ -7,6 +7,7 @@ the last batch that was stored says it.
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -17,7 +18,7 @@ from backend.db.session import is_driver_unavailable
 from backend.db.wire import is_refusal
 from backend.enforcement.allowances import Allowances, Pool
 from backend.enforcement.errors import OutcomeUnknown
-from backend.usage.stored import NotStored, Stand, StoreConnection, spends_of
+from backend.usage.stored import NotStored, Stand, StoreConnection, spend_of, spends_of
 
 _MOST_IN_A_BATCH = 512
 _AT_ONCE, _WORTH = 2, 8
@@ -25,28 +26,48 @@ _AT_ONCE, _WORTH = 2, 8
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 
 
-class Taken:
-    """A spend that was taken from a pool, on its way. Built for every one of them, so it is small."""
+class Tab:
+    """What equal spends are taken from: a pool, and what their rows have in common. Under other terms it is void."""
 
-    __slots__ = ("allowances", "amount", "is_stored", "pool", "spend", "under")
+    __slots__ = ("allowances", "amount", "place", "pool", "under")
 
-    def __init__(self, allowances: Allowances, pool: Pool, amount: int, spend: str) -> None:
+    def __init__(self, allowances: Allowances, pool: Pool, amount: int, place: str) -> None:
         self.allowances = allowances
         self.pool = pool
         self.under = pool.opening
         self.amount = amount
-        self.spend = spend
+        self.place = place
+
+    def take(self, now: int) -> bool:
+        """Takes it, if it is there; `now` is of the boot clock."""
+        pool = self.pool
+        if pool.opening is not self.under or self.allowances.pools.get(pool.key) is not pool:
+            return False
+        return self.allowances.take(pool, self.amount, now)
+
+
+class Taken:
+    """A spend that was taken, on its way. Built for every one of them, so it is small."""
+
+    __slots__ = ("event", "is_stored", "spend", "tab")
+
+    def __init__(self, tab: Tab, event: str, now: datetime) -> None:
+        """`now` is of the system's clock; `event` are the digits of the id of what will be recorded."""
+        offset, recorded_at = tab.pool.clock_offset, str(now)
+        self.tab = tab
+        self.event = event
+        self.spend = spend_of(tab.place, event, tab.amount, str(now + offset) if offset else recorded_at, recorded_at)
         self.is_stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """False: it was put back, for the journal or the account is not what it was. May raise OutcomeUnknown, and
         Unavailable or what the driver raises where it was put back."""
 
     @property
     def journal_id(self) -> UUID:
-        return self.allowances.journal.id
+        return self.tab.allowances.journal.id
 
     def put_back(self) -> None:
         """It is not stored, and never will be."""
-        self.allowances.put_back(self.pool, self.under, self.amount)
+        self.tab.allowances.put_back(self.tab.pool, self.tab.under, self.tab.amount)
 
     def settle(self, *, is_stored: bool) -> None:
         """The end of it is known, whether anybody still waits or not."""
