@@ -21,7 +21,7 @@ from backend.enforcement.errors import OutcomeUnknown
 from backend.usage.stored import NotStored, Stand, StoreConnection, spend_of, spends_of
 
 _MOST_IN_A_BATCH = 512
-_AT_ONCE, _WORTH = 2, 8
+_AT_ONCE, _WORTH = 2, 12
 # How long, and how often, an end that was not heard of is asked for before whoever waits is told so.
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 
