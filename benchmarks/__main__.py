@@ -20,6 +20,7 @@ from benchmarks import (
     over_admission,
     peer_environment,
     report,
+    start,
 )
 from benchmarks.database import Cluster
 from benchmarks.figures import Figure, Result, Row
@@ -66,6 +67,7 @@ def suites() -> dict[str, Suite]:
     found["group_commit"] = _group_commit
     found["ingest"] = _ingest
     found["over_admission"] = _over_admission
+    found["start"] = _start
     return found
 
 
@@ -87,7 +89,7 @@ def _in_process(cluster: Cluster, is_quick: bool) -> Found:
 
 
 def _group_commit(cluster: Cluster, is_quick: bool) -> Found:
-    rounds, seconds = (1, 0.5) if is_quick else (5, 2.0)
+    rounds, seconds = (1, 0.5) if is_quick else (9, 1.0)
     return group_commit.run(cluster, CONNECTIONS, rounds=rounds, seconds=seconds), [], []
 
 
@@ -99,6 +101,10 @@ def _ingest(cluster: Cluster, is_quick: bool) -> Found:
 def _over_admission(cluster: Cluster, is_quick: bool) -> Found:
     found, remarks = over_admission.run(cluster, seconds=_ADMISSION_QUICK if is_quick else _ADMISSION_SECONDS)
     return found, [], remarks
+
+
+def _start(_: Cluster, is_quick: bool) -> Found:
+    return ([] if is_quick else start.run()), [], []
 
 
 def _figures(results: dict[str, Result]) -> Iterator[Figure]:

@@ -35,32 +35,45 @@ class Line:
 
     async def prepare(self, statements: Mapping[bytes, bytes]) -> None:
         """Once for a connection: SQL by name, with `$1` for arguments. Raises what the driver raises."""
-        self._begin()
-        for name, query in statements.items():
-            self._pg.send_prepare(name, query)
-        await self._end()
+        try:
+            self._begin()
+            for name, query in statements.items():
+                self._pg.send_prepare(name, query)
+            ended = self._end()
+        except psycopg.Error as error:
+            self._break(error)
+            raise
+        await self._wait(ended)
 
     async def run(self, steps: Sequence[Step]) -> None:
         """One transaction, after those that were sent before; what its statements return is not looked at.
 
         Raises what the driver raises: of those that are under way when the connection breaks, each.
         """
-        self._begin()
-        for name, arguments in steps:
-            self._pg.send_query_prepared(name, arguments)
-        await self._end()
+        try:
+            self._begin()
+            for name, arguments in steps:
+                self._pg.send_query_prepared(name, arguments)
+            ended = self._end()
+        except psycopg.Error as error:  # what was sent before has no end to wait for either
+            self._break(error)
+            raise
+        await self._wait(ended)
 
     def _begin(self) -> None:
         if not self._under_way:
             self._pg.enter_pipeline_mode()
 
-    async def _end(self) -> None:
+    def _end(self) -> "asyncio.Future[PGresult | None]":
         self._pg.pipeline_sync()
         ended: asyncio.Future[PGresult | None] = self._loop.create_future()
         if not self._under_way:
             self._loop.add_reader(self._socket, self._read)
         self._under_way.append(ended)
         self._write()
+        return ended
+
+    async def _wait(self, ended: "asyncio.Future[PGresult | None]") -> None:
         # What was sent cannot be taken back; who is cancelled leaves the answer to be read all the same.
         failed = await asyncio.shield(ended)
         if failed is not None:
@@ -93,11 +106,10 @@ class Line:
 
     def _settle(self) -> None:
         failed, self._failed = self._failed, None
-        ended = self._under_way.popleft()
+        self._under_way.popleft().set_result(failed)
         if not self._under_way:
             self._rest()
             self._pg.exit_pipeline_mode()
-        ended.set_result(failed)
 
     def _break(self, error: psycopg.Error) -> None:
         """The connection is of no use any more."""

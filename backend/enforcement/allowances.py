@@ -197,11 +197,16 @@ class Allowances:
         self._tended_at = self._settles_at = 0
 
     def pool(self, entitlements: Entitlements, meter: str, window: Window, *, is_stored: bool = False) -> Pool:
-        """The pool of a counter, under these terms or later ones."""
+        """The pool of a counter, under these terms or later ones.
+
+        Of the other kind where the meter's durability has changed and what was spent before is not settled yet.
+        """
         key = (entitlements.account.id, meter, window.start)
         pool = self.pools.get(key)
         if pool is not None and pool.is_stored != is_stored:
-            self._give_back(pool)
+            self.give_back([pool])
+            if pool.unbatched:
+                return pool
             self._forget(key)
             pool = None
         if pool is None:
@@ -274,12 +279,14 @@ class Allowances:
     def fill(self, pool: Pool, under: Opening, grant: Grant, counter: Counter, now: int) -> None:
         """What was set aside for a pool `under` some terms. Under other ones, which came while it was, it is given
         back unspent, for their limit may be lower, and asked for anew."""
-        if pool.opening is under:
+        is_known = self.pools.get(pool.key) is pool
+        if is_known and pool.opening is under:
             pool.fill(grant, counter, now)
             return
         if grant.amount:
             self._returns[pool.key] = self._returns.get(pool.key, 0) + grant.amount
-        self.want(pool)
+        if is_known:
+            self.want(pool)
 
     def want(self, pool: Pool) -> None:
         """Asks for more, in the next round: half of it is left, so nobody waits yet."""
@@ -362,7 +369,7 @@ class Allowances:
     def _tend(self, pool: Pool, now: int) -> None:
         if pool.spent != pool.spent_when_seen or pool.is_wanted:
             pool.spent_when_seen, pool.quiet_since = pool.spent, now
-        elif now - pool.quiet_since > FORGOTTEN:
+        elif now - pool.quiet_since > FORGOTTEN and not (pool.is_stored and pool.unbatched):
             self._give_back(pool)
             self._forget(pool.key)
         elif now - pool.quiet_since > IDLE:

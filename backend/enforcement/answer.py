@@ -77,6 +77,14 @@ class Answer:
         self.request_id = request_id
         self.metered: list[Metered] = []
 
+    @property
+    def path(self) -> str:
+        return str(self._scope["path"])
+
+    @property
+    def method(self) -> str:
+        return str(self._scope["method"])
+
     def bind(self) -> "Token[str | None]":
         """Everything that is logged from here on is of this request."""
         return REQUEST_ID.set(self.request_id)

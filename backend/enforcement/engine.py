@@ -40,6 +40,8 @@ from backend.usage.repository import CounterKey, lock_counters, read_counters
 
 # An account changes rarely; that it does so this often within one request means that something is wrong.
 _MOST_ATTEMPTS = 5
+# How long, and how often, it is tried to give a spend back whose call has failed.
+_PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 T = TypeVar("T")
@@ -212,12 +214,16 @@ class Engine:
 
     async def _give_back_counted(self, wish: Wish) -> None:
         """What is stored is counted first, for nothing can be taken from a counter that does not have it yet."""
-        try:
-            await self.settled(wish.key[0], wish.key[1])
-        except Unavailable as error:
-            log.error("the spend of a failed call was not given back", exc_info=error)
-        else:
-            self._group.give_back(wish)
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                await self.settled(wish.key[0], wish.key[1])
+            except Unavailable as error:
+                failed = error
+            else:
+                self._group.give_back(wish)
+                return
+        log.error("the spend of a failed call was not given back", exc_info=failed)
 
     async def _as_it_stands(self, entitlements: Entitlements, wish: Ask) -> Repeated:
         """For a spend that was reported before, and had no answer: the counter it is part of, as it is now."""

@@ -24,7 +24,7 @@ from backend.enforcement.key_limit import take_in_turn
 from backend.enforcement.passes import Pass, Passes, Strict, pass_name
 from backend.enforcement.spend_store import Taken
 from backend.enforcement.treasury import Treasury
-from backend.ratelimit.model import Bucket, Rated, rate_verdict
+from backend.ratelimit.model import Bucket, Rated, RateVerdict, rate_verdict
 from backend.ratelimit.store import RateStore
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import Counter, Source
@@ -54,7 +54,9 @@ class Passage:
 
     __slots__ = ("found", "lot", "metering", "request_id", "seconds", "verdict")
 
-    def __init__(self, found: Pass, lot: "Lot | Drawn", metering: Metering, verdict: Verdict, seconds: int) -> None:
+    def __init__(
+        self, found: Pass, lot: "Lot | Drawn", metering: Metering, verdict: Verdict | RateVerdict, seconds: int
+    ) -> None:
         self.found = found
         self.lot = lot
         self.metering = metering
@@ -123,7 +125,7 @@ class Halt:
 
     __slots__ = ("found", "request_id", "strict", "verdict")
 
-    def __init__(self, found: Pass, verdict: Verdict | None, strict: Strict | None = None) -> None:
+    def __init__(self, found: Pass, verdict: Verdict | RateVerdict | None, strict: Strict | None = None) -> None:
         self.found = found
         self.verdict = verdict
         self.strict = strict
@@ -179,6 +181,11 @@ class Gate:
         verdict = None if found.is_limited_itself else self._rates.take_now(found.rate_key, found.rate)
         if verdict is None:
             return Halt(found, None)
+        return self._spend(found, verdict, metering, at, seconds)
+
+    def _spend(
+        self, found: Pass, verdict: Verdict | RateVerdict, metering: Metering, at: int, seconds: int
+    ) -> Passage | Halt:
         lot = found.lots.get(metering.name)
         allowances = self._treasury.allowances
         if (
@@ -191,12 +198,27 @@ class Gate:
             return Halt(found, verdict, found.strict.get((metering.name, metering.amount)) if can_draw else None)
         return Passage(found, lot, metering, verdict, seconds)
 
+    async def rate(self, halt: Halt, metering: Metering, now: datetime) -> Passage | Halt:
+        """What `pass_by` found, where only the account's rate limit could not be told at once."""
+        found = halt.found
+        if halt.verdict is not None or found.is_limited_itself:
+            return halt
+        verdict = await self._rates.take(found.takes[0].bucket, found.rate)
+        if verdict.degraded or not found.is_fresh:  # its limit is another; or it took long, and may hold no more
+            after: Passage | Halt = Halt(found, verdict)
+        else:
+            after = self._spend(found, verdict, metering, boot_nanoseconds(), int(now.timestamp()))
+        after.request_id = halt.request_id
+        return after
+
     async def rated(self, halt: Halt) -> Sequence[Rated]:
         """What the rate limits of a pass say, asked for now where they have not been."""
         if halt.verdict is None:
             return await take_in_turn(self._rates, halt.found.takes)
-        take = halt.found.takes[0]
-        return (Rated(take.bucket.scope, rate_verdict(halt.found.rate, halt.verdict)),)
+        verdict = halt.verdict
+        if not isinstance(verdict, RateVerdict):
+            verdict = rate_verdict(halt.found.rate, verdict)
+        return (Rated(halt.found.takes[0].bucket.scope, verdict),)
 
     async def draw(self, halt: Halt, strict: Strict, metering: Metering, now: datetime) -> Passage | None:
         """A spend that is durable when this returns; spends that wait at the same time share a transaction.
@@ -273,6 +295,8 @@ class Gate:
             if allowances is None:
                 break
             pool = allowances.pool(entitlements, metering.meter, wish.cost.window)
+            if pool.is_stored:
+                break
             lot = allowances.lot(pool, caller.by.key_id)
             if known_as is not None:
                 known_as.lots[metering.name] = lot
@@ -292,7 +316,7 @@ class Gate:
         outcome = await self.engine.spend(caller, meter=metering.meter, amount=metering.amount)
         if allowances is not None:
             pool = allowances.pool(entitlements, metering.meter, wish.cost.window)
-            if pool.is_under(outcome.entitlements):
+            if not pool.is_stored and pool.is_under(outcome.entitlements):
                 _note_exhaustion(pool, outcome)
         return outcome
 

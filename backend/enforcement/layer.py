@@ -5,6 +5,7 @@ endpoint returned, streamed or raised. A metered route is paid for here, before 
 answer ended, and takes the spend of a failed call back.
 """
 
+import contextlib
 import time
 from collections.abc import Awaitable
 from datetime import datetime
@@ -90,6 +91,9 @@ class EnforcementLayer:
         found = scope.get(HALT)
         if metering is not None and asked is None:
             found = self._gate.pass_by(scope["headers"], metering, now)
+            if isinstance(found, Halt) and found.verdict is None:
+                with contextlib.suppress(Exception):  # the long way asks again, and says what is wrong
+                    found = await self._gate.rate(found, metering, now)
             if isinstance(found, Passage):
                 await self._let_pass(scope, receive, send, found, now, carrier)
                 return
@@ -243,11 +247,16 @@ class EnforcementLayer:
             await self._pay(state, answer, incoming, admitted, metering, asked_at)
 
     async def _halted(self, halt: Halt | None, now: datetime) -> Admitted | None:
-        """What is known already of a call that was stopped on the quick way. Raises TooMany."""
+        """What is known already of a call that was stopped on the quick way. Raises TooMany.
+
+        None also where it took so long that it has to be read again.
+        """
         if halt is None:
             return None
-        entitlements = halt.found.seat.entitlements.seen_at(now)
         rated = await self._gate.rated(halt)
+        if not halt.found.is_fresh:
+            return None
+        entitlements = halt.found.seat.entitlements.seen_at(now)
         for rate in rated:
             if not rate.verdict.allowed:
                 raise too_many(rate, entitlements, halt.found.principal)
@@ -292,8 +301,8 @@ class EnforcementLayer:
                 Unavailable("The database does not answer; nothing was changed.", headers={"Retry-After": "1"})
             )
             return
-        log.error("request_failed", exc_info=error)
-        await answer.refuse(InternalError("This is our fault and is logged under the request id."))
+        log.error("request_failed", path=answer.path, method=answer.method, exc_info=error)
+        await answer.refuse(InternalError("Nothing was changed. The request id leads the operator to the cause."))
 
 
 def _told(scope: Scope, request_id: str, passage: Passage, now: datetime) -> Scope:

@@ -118,6 +118,11 @@ class Pass:
         self.names = b""
         """Who it is, for an application behind a proxy: header fields, put here by who tells it."""
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the database has confirmed it lately: asked again after something was waited for."""
+        return boot_nanoseconds() < self.seat.fresh_until
+
 
 class Passes:
     """One for a process. `find` is the hot path; `note` is told which keys are used, each once a minute."""

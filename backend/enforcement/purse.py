@@ -91,7 +91,7 @@ class Purse:
             return None
         if pool is None or not pool.is_stored or pool.is_older_than(entitlements):
             pool = allowances.pool(entitlements, cost.meter, cost.window, is_stored=True)
-        return pool if pool.is_under(entitlements) else None
+        return pool if pool.is_stored and pool.is_under(entitlements) else None
 
     def _is_often(self, key: CounterKey, now: int) -> bool:
         if now >= self._counted_until:

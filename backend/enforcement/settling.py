@@ -18,6 +18,10 @@ class JournalLost(Exception):
     """Another process has taken the journal over, believing this one to be dead."""
 
 
+class LeaseOver(Exception):
+    """What this process holds is forfeited in the database; nothing may be under way when it says what it spent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """What one pool gets, under which terms, and its counter as it is stored with that."""
@@ -77,14 +81,21 @@ class Round:
 
 
 async def begin(
-    wire: RoundConnection, allowances: Allowances, last: Round | None, *, now: int, may_be_stored: bool
+    wire: RoundConnection,
+    allowances: Allowances,
+    last: Round | None,
+    *,
+    now: int,
+    may_be_stored: bool,
+    is_quiet: bool = False,
 ) -> Round:
     """Locks the journal and takes what is to be settled: from here on it is this round's, whatever becomes of it.
 
     A round that is not due settles nothing: it fills pools, and the journal stays where it is.
 
     `last` is a round of which it is open whether it has committed. `now` is of the boot clock. `may_be_stored`: there
-    may be spends that are stored and not counted. Raises JournalLost.
+    may be spends that are stored and not counted. `is_quiet`: nothing is on its way to be stored, and nothing can be
+    taken. Raises JournalLost, LeaseOver.
     """
     journal = allowances.journal
     if not journal.is_begun and not journal.path.exists():  # begun unheard of, and taken over before the next round
@@ -92,6 +103,8 @@ async def begin(
     fence, holders = await wire.begin(journal.id, is_new=not journal.is_begun)
     if fence is None:
         raise JournalLost
+    if fence.is_expired and not is_quiet:
+        raise LeaseOver
     is_due = last is not None or fence.is_expired or allowances.is_due(now)
     stored = await wire.uncounted_of(journal.id) if is_due and may_be_stored else Uncounted()
     # From here on nothing is waited for: what is taken is in the round.

@@ -20,10 +20,11 @@ from backend.enforcement.allowances import Allowances, Pool
 from backend.enforcement.errors import OutcomeUnknown
 from backend.usage.stored import NotStored, Stand, StoreConnection, spend_of, spends_of
 
-_MOST_IN_A_BATCH = 512
+# Characters of rows; a usual one has some 300.
+_MOST_IN_A_BATCH = 150_000
 _AT_ONCE, _WORTH = 2, 12
 # How long, and how often, an end that was not heard of is asked for before whoever waits is told so.
-_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+_PAUSES, _PATIENCE = (0.0, 0.05, 0.2, 0.5, 1.0), 2.0
 
 
 class Tab:
@@ -96,7 +97,14 @@ class SpendStore:
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: StoreConnection | None = None
-        self._batches = Batches(self._write, name="spend store", most=_MOST_IN_A_BATCH, at_once=_AT_ONCE, worth=_WORTH)
+        self._batches = Batches(
+            self._write,
+            name="spend store",
+            most=_MOST_IN_A_BATCH,
+            at_once=_AT_ONCE,
+            worth=_WORTH,
+            size_of=lambda taken: len(taken.spend),
+        )
         self._stands: tuple[UUID, Stand] | None = None
         """Where which journal will stand when all that was sent is stored; None where that is to be asked."""
         self._under_way: dict[int, _Flight] = {}
@@ -166,7 +174,8 @@ class SpendStore:
 
     async def _begin(self, journal_id: UUID) -> tuple[StoreConnection, Stand | None]:
         """A connection that is ready, and after which batch the next one comes."""
-        if self._stands is None or self._connection is None or self._connection.is_broken:
+        is_known = self._stands is not None and self._stands[0] == journal_id
+        if not is_known or self._connection is None or self._connection.is_broken:
             if self._under_way:
                 await asyncio.wait([flight.ended for flight in self._under_way.values()])
             await self._find_out()
@@ -178,9 +187,9 @@ class SpendStore:
         for pause in _PAUSES:
             await asyncio.sleep(pause)
             try:
-                async with self._turn:
+                async with asyncio.timeout(_PATIENCE), self._turn:
                     await self._find_out()
-            except psycopg.OperationalError:
+            except (psycopg.Error, TimeoutError):
                 continue
             return
         raise OutcomeUnknown(

@@ -25,7 +25,7 @@ from backend.enforcement.allowances import Allowances
 from backend.enforcement.heirs import take_over
 from backend.enforcement.journal import Journal, boot_nanoseconds
 from backend.enforcement.recalls import Recalls
-from backend.enforcement.settling import JournalLost, Round, begin, settle
+from backend.enforcement.settling import JournalLost, LeaseOver, Round, begin, settle
 from backend.enforcement.spend_store import SpendStore
 from backend.usage.leftovers import forfeit_one, forget
 from backend.usage.rounds import InForce, RoundConnection
@@ -203,13 +203,22 @@ class Treasury:
         self, wire: RoundConnection, allowances: Allowances, watched: Sequence[AccountId], began: int
     ) -> InForce:
         found, last = None, self._open_round
-        if last is not None or began >= allowances.lease_until:
-            await self.store.idle()  # what is under way would be taken for lost
         may_be_stored, self.store.is_used = self.store.is_used or last is not None, False
         try:
-            async with wire.transaction():
-                found = self._open_round = await begin(wire, allowances, last, now=began, may_be_stored=may_be_stored)
-                in_force = await settle(wire, allowances, found, watched, now=began)
+            try:
+                async with wire.transaction():
+                    found = self._open_round = await begin(
+                        wire, allowances, last, now=began, may_be_stored=may_be_stored
+                    )
+                    in_force = await settle(wire, allowances, found, watched, now=began)
+            except LeaseOver:
+                allowances.lease_until = 0  # nothing is taken any more
+                await self.store.idle()
+                async with wire.transaction():
+                    found = self._open_round = await begin(
+                        wire, allowances, last, now=began, may_be_stored=may_be_stored, is_quiet=True
+                    )
+                    in_force = await settle(wire, allowances, found, watched, now=began)
         except BaseException:
             self.store.is_used = may_be_stored or self.store.is_used
             if found is not None:

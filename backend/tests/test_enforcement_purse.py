@@ -1,8 +1,10 @@
 """Strict spends of busy accounts: stored before they are answered, counted soon after, exact whatever dies."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -12,6 +14,7 @@ from sqlalchemy import text
 from backend.core.errors import Unavailable
 from backend.db.session import Database
 from backend.enforcement import purse
+from backend.enforcement.allowances import Pool
 from backend.enforcement.decide import ask
 from backend.enforcement.engine import Caller, Outcome
 from backend.enforcement.errors import OutcomeUnknown
@@ -23,8 +26,11 @@ from backend.tests.factories.accounts import Person, person
 from backend.tests.fakes.process import Process
 from backend.tests.moments import NOW
 from backend.tests.turns import in_turns
+from backend.usage import rounds
 from backend.usage.model import Counter, Source
-from backend.usage.stored import Stand, StoreConnection
+from backend.usage.rounds import RoundConnection
+from backend.usage.settlement import Connection
+from backend.usage.stored import Stand, StoreConnection, count_stored
 
 Start = Callable[[], Awaitable[Process]]
 
@@ -336,8 +342,8 @@ async def test_connections_that_are_cut_lose_and_double_nothing(start: Start, da
             await asyncio.sleep(0.02)
             connection = process.treasury.store._connection
             if connection is not None and not connection.is_broken:
+                pid = connection._connection.info.backend_pid
                 async with database.engine.connect() as other:
-                    pid = connection._connection.info.backend_pid
                     await other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
 
     cutting = asyncio.create_task(cut())
@@ -378,3 +384,161 @@ async def test_a_spend_under_an_identity_is_decided_under_lock_and_once(
         await process.engine.consume(caller, meter="jobs", amount=5, idempotency_key="once")
     await process.treasury.settle_account(user.account_id)
     assert await said(database) == counted(45)
+
+
+def pool_of(process: Process, user: Person) -> Pool:
+    assert process.treasury.allowances is not None
+    (pool,) = process.treasury.allowances.of_account(user.account_id)
+    return pool
+
+
+async def halt_rounds(process: Process) -> None:
+    """From here on they are made by hand."""
+    task = process.treasury._task
+    assert task is not None
+    task.cancel()
+    await asyncio.wait([task])
+    process.treasury._next = asyncio.get_running_loop().create_future()
+
+
+async def stopped(process: Process) -> None:
+    await process.stop()
+    process.treasury.allowances = None
+
+
+async def test_what_is_under_way_when_others_find_the_lease_over_is_nobodys(
+    start: Start, database: Database, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the database has stepped, or this process was stopped for a moment."""
+    process, sibling = await start(), await start()
+    caller = await caller_of(process, user)
+    await spend(process, caller, 120)
+    await process.treasury.round()
+    await spend(process, caller, 20)
+    await halt_rounds(process)
+    goes, store, pool = asyncio.Event(), StoreConnection.store, pool_of(process, user)
+
+    async def slow(self: StoreConnection, journal_id: UUID, at: Stand, spends: str) -> None:
+        await goes.wait()
+        await store(self, journal_id, at, spends)
+
+    monkeypatch.setattr(StoreConnection, "store", slow)
+    assert pool.left > 20
+    waiting = [asyncio.create_task(from_purse(process, caller)) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    async with database.system() as session:
+        await session.execute(_EXPIRE)
+    await sibling.treasury._care()
+    round_ = asyncio.create_task(process.treasury._do_round())
+    await asyncio.sleep(0.1)
+    goes.set()
+    await round_
+    assert await asyncio.gather(*waiting) == [None] * 20
+    assert (pool.left, pool.unbatched) == (0, 0)
+    assert process.treasury.allowances is not None
+    process.treasury.allowances.hurry()
+    await process.treasury._do_round()
+    assert await said(database) == counted(140)
+
+
+async def test_a_pool_changes_its_kind_while_it_is_filled(
+    start: Start, database: Database, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalog is applied that says something else of the meter."""
+    process = await start()
+    caller = await caller_of(process, user)
+    await spend(process, caller, 60)
+    await process.treasury.settle_account(user.account_id)
+    allowances, pool = process.treasury.allowances, pool_of(process, user)
+    assert allowances is not None
+    assert caller.entitlements is not None
+    entitlements, write = caller.entitlements, RoundConnection.write
+    changed: list[Pool] = []
+
+    async def meanwhile(self: RoundConnection, journal_id: UUID, **named: Any) -> None:
+        if not changed and any(change.granted for change in named["changes"]):
+            changed.append(allowances.pool(entitlements, "jobs", pool.counter.window, is_stored=False))
+        await write(self, journal_id, **named)
+
+    monkeypatch.setattr(RoundConnection, "write", meanwhile)
+    allowances.want(pool)
+    await process.treasury.round()
+    assert changed
+    assert changed[0] is not pool
+    await stopped(process)
+    assert await said(database) == counted(60)
+
+
+async def test_a_pool_does_not_change_its_kind_before_all_is_counted(
+    start: Start, database: Database, user: Person
+) -> None:
+    process = await start()
+    caller = await caller_of(process, user)
+    await spend(process, caller, 120)
+    await process.treasury.settle_account(user.account_id)
+    await spend(process, caller, 10)
+    allowances, pool = process.treasury.allowances, pool_of(process, user)
+    assert allowances is not None
+    assert caller.entitlements is not None
+    for is_stored in (False, True):
+        same = allowances.pool(caller.entitlements, "jobs", pool.counter.window, is_stored=is_stored)
+        assert same is pool
+    await process.treasury.round()
+    assert pool.unbatched == 0
+    await stopped(process)
+    assert await said(database) == counted(130)
+
+
+async def test_two_rounds_that_enter_the_same_records_wait_in_no_circle(
+    start: Start, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has stored jobs of one account and calls from memory of the other."""
+    first, second = sorted([await on(database, "enterprise") for _ in range(2)], key=lambda one: one.account_id)
+    processes = [await start() for _ in range(2)]
+    for process, jobs, calls in zip(processes, (first, second), (second, first), strict=True):
+        caller, known = await caller_of(process, jobs), await process.entitlements(calls)
+        await spend(process, caller, 60)
+        for _ in range(30):
+            await process.call(calls, known)
+        await process.treasury.round()
+    for process in processes:
+        await halt_rounds(process)
+    for process, jobs, calls in zip(processes, (first, second), (second, first), strict=True):
+        assert await from_purse(process, await caller_of(process, jobs)) is not None
+        await process.call(calls, await process.entitlements(calls))
+        assert process.treasury.allowances is not None
+        process.treasury.allowances.hurry()
+    count, meet = count_stored, asyncio.Barrier(2)
+
+    async def together(connection: Connection, journal_id: UUID, up_to: int) -> None:
+        with contextlib.suppress(TimeoutError):  # one waits for the other's records, before it has any
+            async with asyncio.timeout(0.5):
+                await meet.wait()
+        await count(connection, journal_id, up_to)
+
+    monkeypatch.setattr(rounds, "count_stored", together)
+    await asyncio.gather(*(process.treasury._do_round() for process in processes))
+    assert (await said(database))[5:] == (0, 122)
+
+
+async def test_a_round_that_fails_keeps_no_spend_from_being_given_back(
+    start: Start, database: Database, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await start()
+    outcomes = await spend(process, await caller_of(process, user), 60)
+    write = RoundConnection.write
+    failed: list[UUID] = []
+
+    async def once(self: RoundConnection, journal_id: UUID, **named: Any) -> None:
+        if not failed:
+            failed.append(journal_id)
+            raise psycopg.errors.DeadlockDetected
+        await write(self, journal_id, **named)
+
+    monkeypatch.setattr(RoundConnection, "write", once)
+    give_back = outcomes[-1].give_back
+    assert give_back is not None
+    give_back()
+    await stopped(process)
+    assert failed
+    assert (await said(database))[0] == 59

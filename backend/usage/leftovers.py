@@ -17,7 +17,7 @@ from backend.usage.settlement import (
     held_by,
     lock_counters_of_all,
 )
-from backend.usage.stored import close_store, count_stored, uncounted_of
+from backend.usage.stored import close_store, count_stored, lock_records, uncounted_of
 
 _DUE = text("""
     SELECT id FROM journal_positions WHERE state = 'live' AND expires_at <= clock_timestamp()
@@ -68,7 +68,7 @@ async def settle_left(
     held = await held_by(on, journal_id)
     await lock_counters_of_all(on, sorted(held))
     if not fence.is_expired:
-        await _count_stored(on, journal_id)
+        await _count_stored(on, journal_id, spends)
         held = await held_by(on, journal_id)
         if not gives_back:
             await _forfeit(session, journal_id)
@@ -96,11 +96,12 @@ async def _forfeit(session: SystemSession, journal_id: UUID) -> None:
     await session.execute(_FORFEIT, {"id": journal_id})
 
 
-async def _count_stored(on: Connection, journal_id: UUID) -> None:
+async def _count_stored(on: Connection, journal_id: UUID, beside: Sequence[Spent] = ()) -> None:
     """What was stored before it was answered is known to have been spent, and is neither free nor forfeited."""
     await close_store(on, journal_id)
     stored = await uncounted_of(on, journal_id)
     if stored.sums:
+        await lock_records(on, journal_id, stored.up_to, beside)
         changes = [Change(key, spent=stored.sums[key]) for key in sorted(stored.sums)]
         await apply(on, journal_id, changes=changes, spends=(), from_forfeited=False)
         await count_stored(on, journal_id, stored.up_to)

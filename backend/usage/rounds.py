@@ -29,7 +29,7 @@ from backend.usage.settlement import (
     held_by,
     recall,
 )
-from backend.usage.stored import Uncounted, count_stored, uncounted_of
+from backend.usage.stored import Uncounted, count_stored, lock_records, uncounted_of
 
 _BEGIN_JOURNAL = """
     INSERT INTO journal_positions (id, expires_at, created_at)
@@ -139,6 +139,8 @@ class RoundConnection(Wire):
     ) -> None:
         """Everything up to `position` is settled, with what is stored up to a batch; the lease begins anew; commits."""
         async with self._connection.pipeline():
+            if stored_up_to and spends:
+                await lock_records(self._connection, journal_id, stored_up_to, spends)
             await apply(self._connection, journal_id, changes=changes, spends=spends, from_forfeited=from_forfeited)
             if stored_up_to:
                 await count_stored(self._connection, journal_id, stored_up_to)

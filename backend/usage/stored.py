@@ -6,7 +6,7 @@ the transaction that takes them off the allowance; each is in one place or in th
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -21,7 +21,7 @@ from backend.db.line import Line
 from backend.db.wire import SCOPE_SYSTEM, Wire
 from backend.usage.model import API_CALLS, COMPUTE, JOBS, SECONDS_PER_MINUTE, Source
 from backend.usage.rollups import adding
-from backend.usage.settlement import CounterKey
+from backend.usage.settlement import CounterKey, Spent
 
 # All or nothing: where the journal is another's by now, a batch of this number is there, or an account is not on the
 # terms on which it was decided, nothing is stored.
@@ -54,6 +54,14 @@ _SUMS = """
     SELECT store.stored, account_id, meter, window_start, sum(amount)::bigint
     FROM spend_stores store JOIN stored_spends USING (journal_id)
     WHERE journal_id = %(id)s AND number <= store.stored GROUP BY 1, 2, 3, 4
+"""
+_RECORDS = """
+    SELECT FROM user_usage JOIN (
+        SELECT * FROM unnest(%(accounts)b::uuid[], %(period_starts)b::timestamptz[])
+        UNION SELECT account_id, period_start FROM stored_spends
+        WHERE journal_id = %(id)s AND number <= %(up_to)s
+    ) AS wanted (account_id, period_start) USING (account_id, period_start)
+    ORDER BY account_id, period_start FOR UPDATE OF user_usage
 """
 # The counters have been moved before, in the same transaction.
 _COUNT = f"""
@@ -113,7 +121,11 @@ class StoreConnection(Wire):
     @classmethod
     async def open(cls, url: str) -> Self:
         made = await super().open(url)
-        await made._line.prepare(_STATEMENTS)
+        try:
+            await made._line.prepare(_STATEMENTS)
+        except BaseException:
+            await made.close()
+            raise
         return made
 
     async def store(self, journal_id: UUID, at: Stand, spends: str) -> None:
@@ -160,6 +172,17 @@ async def uncounted_of(on: Connection, journal_id: UUID) -> Uncounted:
 async def count_stored(on: Connection, journal_id: UUID, up_to: int) -> None:
     """Makes events of what is stored of a journal, whose counters have been moved; and removes it."""
     await on.execute(_COUNT, {"id": journal_id, "up_to": up_to}, prepare=True)
+
+
+async def lock_records(on: Connection, journal_id: UUID, up_to: int, spends: Sequence[Spent]) -> None:
+    """All records that these spends and what is stored enter, in one order: two statements lock in two."""
+    arguments = {
+        "accounts": [spent.key[0] for spent in spends],
+        "period_starts": [spent.period_start for spent in spends],
+        "id": journal_id,
+        "up_to": up_to,
+    }
+    await on.execute(_RECORDS, arguments, prepare=True)
 
 
 async def close_store(on: Connection, journal_id: UUID) -> None:
