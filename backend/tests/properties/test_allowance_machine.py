@@ -211,7 +211,9 @@ class Machine(RuleBasedStateMachine):
         allowances, now, found = process.allowances, self.ledger.now, None
         wire = cast(RoundConnection, LedgerConnection(self.ledger, fate, before_lock, before_write))
         try:
-            found = process.open = run(begin(wire, allowances, process.open, now=now, may_be_stored=False))
+            found = process.open = run(
+                begin(wire, allowances, process.open, now=now, may_be_stored=False, is_quiet=True)
+            )
             run(settle(wire, allowances, found, [], now=now))
         except Lost:
             if found is not None:
