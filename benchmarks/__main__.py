@@ -89,7 +89,7 @@ def _in_process(cluster: Cluster, is_quick: bool) -> Found:
 
 
 def _group_commit(cluster: Cluster, is_quick: bool) -> Found:
-    rounds, seconds = (1, 0.5) if is_quick else (9, 1.0)
+    rounds, seconds = (1, 0.5) if is_quick else (25, 0.5)
     return group_commit.run(cluster, CONNECTIONS, rounds=rounds, seconds=seconds), [], []
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ PLANS = Path(__file__).with_name("plans.toml")
 NEVER_REACHED = 1_000_000_000_000  # calls a day: a finite limit, so that it is counted against
 
 _PREFIX = "bench_"
+_DROP_ATTEMPTS = 30
 _OURS = r"SELECT datname FROM pg_database WHERE datname LIKE 'bench\_%'"
 
 
@@ -103,7 +105,18 @@ class Cluster:
     def _drop_all(self) -> None:
         with self._connect() as connection:
             for (name,) in connection.execute(_OURS).fetchall():
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+                _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    """A worker of autovacuum can be ended by nobody but a superuser, and ends by itself."""
+    statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    for _ in range(_DROP_ATTEMPTS):
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)
+            return
+        time.sleep(1)
+    connection.execute(statement)
 
 
 async def _service_key(url: str) -> str:

@@ -30,9 +30,9 @@ class Effort:
     meet the same.
     """
 
-    rounds: int = 11
-    seconds: float = 1.0
-    warm_up: float = 0.7
+    rounds: int = 25
+    seconds: float = 0.5
+    warm_up: float = 0.4
     connections: Sequence[int] = CONNECTIONS
 
     @classmethod
