@@ -5,16 +5,17 @@ for nothing and grants nothing that was not set aside before. `treasury.py` fill
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from uuid import UUID
 
 from feature_platform.core.allowance import FIRST_WISH, Grant, next_wish
 
 from backend.core.ids import uuid7
 from backend.enforcement.journal import Journal, JournalFull, Place, Stamp
+from backend.enforcement.settled import Batch
 from backend.subscription.entitlements import Entitlements
 from backend.usage.model import Counter, Window
-from backend.usage.settlement import CounterKey, Opening, Spent
+from backend.usage.settlement import CounterKey, Opening
 
 SECOND = 1_000_000_000
 # A pool that was not spent from for so long gives back what it has; who needs it before recalls it.
@@ -153,32 +154,6 @@ class Lot:
         self.window_ends_at = _system_seconds(pool)
         self.spent = 0
         self.minute = 0
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one round settles: all spends up to `position` of the journal, and what is given back."""
-
-    position: int
-    spends: dict[tuple[Place, int], int] = field(default_factory=dict)
-    returns: dict[CounterKey, int] = field(default_factory=dict)
-
-    def add(self, other: "Batch") -> None:
-        """What a later round settles, too."""
-        self.position = other.position
-        for spend, amount in other.spends.items():
-            self.spends[spend] = self.spends.get(spend, 0) + amount
-        for key, amount in other.returns.items():
-            self.returns[key] = self.returns.get(key, 0) + amount
-
-    def settled(self) -> list[Spent]:
-        return [spent_of(place, minute, amount) for (place, minute), amount in self.spends.items()]
-
-
-def spent_of(place: Place, minute: int, amount: int) -> Spent:
-    """A sum of records in the words of counting."""
-    key = (place.account_id, place.meter, place.window_start)
-    return Spent(key, place.period_start, place.key_id, minute, amount)
 
 
 class Allowances:

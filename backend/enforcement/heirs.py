@@ -15,8 +15,8 @@ import structlog
 from backend.core.clock import SystemClock
 from backend.core.metrics import TAKEN_OVER
 from backend.db.session import Database, SystemSession, driver
-from backend.enforcement.allowances import spent_of
 from backend.enforcement.journal import LeftJournal, Place, left_journals
+from backend.enforcement.settled import spent_of
 from backend.usage.leftovers import is_lease_over, settle_left
 from backend.usage.settlement import lock_journal
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from feature_platform.core.allowance import Grant, grant
 
 from backend.core.ids import AccountId
-from backend.enforcement.allowances import Allowances, Batch, Pool
+from backend.enforcement.allowances import Allowances, Pool
+from backend.enforcement.settled import Batch
 from backend.usage.model import Counter
 from backend.usage.rounds import InForce, RoundConnection
 from backend.usage.settlement import Change, CounterKey, Opening

@@ -29,8 +29,9 @@ from hypothesis.stateful import (
 
 from backend.catalog.terms import Catalog, PlanTerms, QuotaTerms
 from backend.core.ids import AccountId, UserId
-from backend.enforcement.allowances import Allowances, Lot, spent_of
+from backend.enforcement.allowances import Allowances, Lot
 from backend.enforcement.journal import HEADER_BYTES, RECORD_BYTES, Journal, LeftJournal, left_journals
+from backend.enforcement.settled import spent_of
 from backend.enforcement.settling import JournalLost, Round, begin, settle
 from backend.subscription.entitlements import Entitlements
 from backend.subscription.repository import AccountRow
