@@ -29,13 +29,14 @@ RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 NODE := .venv/.node-found
 WEB := frontend/node_modules/.installed
+BUILT := frontend/dist/.built
 
 .PHONY: help run dev install test lint lint-python lint-web test-unit test-web test-e2e client references bench bench-scale prove clean
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-run: $(RUNTIME) $(WEB) ## Starts everything: API on 8000, web app on 5173
+run: $(RUNTIME) $(BUILT) ## Starts everything: API on 8000, web app on 5173
 	@$(BIN)/feature up --with-parent
 
 dev: $(DEVELOPMENT) $(WEB) ## The same, and restarts what is edited
@@ -67,7 +68,7 @@ test-unit: $(DEVELOPMENT) ## Python tests without the end-to-end ones
 test-web: $(WEB) ## Tests of the web app's parts
 	cd frontend && $(WITH_NODE) npm run --silent test
 
-test-e2e: $(DEVELOPMENT) $(WEB) ## Tests against a server started as a user starts it
+test-e2e: $(DEVELOPMENT) $(BUILT) ## Tests against a server started as a user starts it
 ifneq ($(BROWSER),0)
 	@scripts/chromium.sh
 endif
@@ -86,10 +87,11 @@ bench: $(DEVELOPMENT) ## Measures everything against what it is compared with; h
 bench-scale: $(DEVELOPMENT) ## Reads usage where 100 million events are stored (40 GB of disk, 15 minutes; or EVENTS=10000000)
 	$(BIN)/python -m benchmarks.scale --events $(EVENTS)
 
-prove: $(DEVELOPMENT) $(WEB) ## The full-size proofs; takes hours
-	$(BIN)/python -m pytest -m prove
+prove: $(DEVELOPMENT) ## The full-size proofs; takes hours
+	FEATURE_TESTS_HOME=var/tests $(BIN)/python -m pytest -m prove
 
 clean: ## Removes what was installed or built; data in var/ stays
+	rm -rf "/dev/shm/feature-tests-$$(id -u)-$$(printf %s "$(realpath .)" | sha256sum | cut -c1-12)"
 	rm -rf .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV):
@@ -113,4 +115,9 @@ $(NODE): requirements/node.txt scripts/node.sh | $(RUNTIME)
 $(WEB): frontend/package-lock.json $(NODE)
 	@echo "Installing the web app's packages" >&2
 	@cd frontend && $(WITH_NODE) npm ci --silent --ignore-scripts
+	@touch $@
+
+$(BUILT): $(WEB) $(shell find frontend/src frontend/public -type f) $(wildcard frontend/*.ts frontend/*.json frontend/.env frontend/index.html)
+	@echo "Building the web app" >&2
+	@cd frontend && $(WITH_NODE) npm exec --no -- vite build --logLevel warn
 	@touch $@

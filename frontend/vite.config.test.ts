@@ -23,6 +23,10 @@ describe('the development server', () => {
     expect(config.server).toMatchObject({ host: '127.0.0.1', port: 5173, strictPort: true });
   });
 
+  it('is reached as the built app is', () => {
+    expect(config.preview).toEqual(config.server);
+  });
+
   it('needs no setting: .env has public names only, and the address of the API is left out', () => {
     const lines = readFileSync('.env', 'utf8').split('\n');
     expect(lines).toContain('# VITE_API_BASE_URL=');

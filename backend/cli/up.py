@@ -29,6 +29,7 @@ WEB_PORT = 5173
 _API, _WORK, _WEB = "the API", "the worker", "the web app"
 _FRONTEND = ROOT / "frontend"
 _VITE = _FRONTEND / "node_modules" / "vite" / "bin" / "vite.js"
+_BUILT = _FRONTEND / "dist" / "index.html"
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 12.0
 _TICK = 0.1
@@ -40,7 +41,7 @@ def up(
 ) -> None:
     """Starts database, API, background work and web app. Ctrl-C stops all of it."""
     settings = get_settings()
-    _refuse_what_cannot_work(settings)
+    _refuse_what_cannot_work(settings, reload=reload)
     run = _Run(with_parent=with_parent)
     children = Children()
     try:
@@ -103,7 +104,7 @@ class _Run:
             raise KeyboardInterrupt
 
 
-def _refuse_what_cannot_work(settings: Settings) -> None:
+def _refuse_what_cannot_work(settings: Settings, *, reload: bool) -> None:
     problems = [str(user) for port in (API_PORT, WEB_PORT) for user in users_of(port)]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
@@ -111,6 +112,8 @@ def _refuse_what_cannot_work(settings: Settings) -> None:
     refuse_development_defaults(settings)
     if not _VITE.is_file():
         raise CommandError("The web app's packages are not installed. Run `make install`.")
+    if not reload and not _BUILT.is_file():
+        raise CommandError("The web app is not built. Run `make run`, which builds and starts it.")
 
 
 def _prepare(server: Server, settings: Settings) -> Sequence[BannerLine]:
@@ -126,16 +129,17 @@ def _parts(server: Server, *, reload: bool) -> Sequence[Part]:
     return [
         Part(_API, [*feature, "serve", *(["--reload"] if reload else [])], ROOT, environment),
         Part(_WORK, [sys.executable, "-m", WORKER], ROOT, environment),
-        Part(_WEB, _vite(), _FRONTEND, _without_secrets(environment)),
+        Part(_WEB, _vite(reload=reload), _FRONTEND, _without_secrets(environment)),
     ]
 
 
-def _vite() -> list[str]:
+def _vite(*, reload: bool) -> list[str]:
+    """Gives out the web app from its sources, or as it was built: a page is then three files instead of hundreds."""
     node = find_node()
     if node is None:
         wanted = ".".join(str(part) for part in OLDEST)
         raise CommandError(f"No Node {wanted} or newer was found. Run `make install`.")
-    return [node[0], str(_VITE), "--logLevel", "warn", "--clearScreen", "false"]
+    return [node[0], str(_VITE), "dev" if reload else "preview", "--logLevel", "warn", "--clearScreen", "false"]
 
 
 def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Databases for tests: a template made by the migrations and plans.toml, and copies of it. `feature_db` is left alone.
 
-The server is the embedded one, in a folder of its own, or the one that DATABASE_URL names.
+The server is the embedded one, in a folder of its own (`home.py`), or the one that DATABASE_URL names.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from backend.db.embedded import EmbeddedPostgres
 from backend.db.embedded import database_url as server_url
 from backend.db.session import Database, SystemSession
 from backend.tests.fakes.clock import ManualClock
+from backend.tests.home import home
 from backend.tests.moments import NOW
 
 # How long one example takes says how busy the machine is.
 settings.register_profile("feature", deadline=None)
 settings.load_profile("feature")
 
-_HOME = REPOSITORY / "var" / "tests"
 _PREFIX = "feature_test"
 
 # What PostgreSQL has at work there by itself (autovacuum) is not ours to end; dropping waits for it, and stops it.
@@ -169,7 +169,7 @@ def admin_url() -> Iterator[str]:
         with server_url(given, Settings().feature_home) as url:
             yield url
     else:
-        with EmbeddedPostgres(_HOME).hold() as info:
+        with EmbeddedPostgres(home()).hold() as info:
             yield info.url("postgres")
 
 

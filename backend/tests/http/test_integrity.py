@@ -16,6 +16,7 @@ from backend.db.embedded import EmbeddedPostgres
 from backend.db.session import Database
 from backend.subscription.service import upgrade_user_plan
 from backend.tests.fakes.clock import ManualClock
+from backend.tests.home import home
 from backend.tests.http.calls import Caller, Headers, customer, service_key, spent
 from backend.tests.http.test_events_http import event, report
 from backend.tests.http.test_series_http import retract
@@ -318,7 +319,7 @@ _UNREAD = f"""
 async def test_an_event_in_another_months_table_is_found(database: Database, who: Caller) -> None:
     """PostgreSQL refuses it, unless it is made to believe that it has looked."""
     with (
-        EmbeddedPostgres(REPOSITORY / "var" / "tests").hold() as server,
+        EmbeddedPostgres(home()).hold() as server,
         psycopg.connect(server.admin_url(database.url.rpartition("/")[2])) as connection,
     ):
         connection.execute(_UNREAD)
