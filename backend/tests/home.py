@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backend.core.settings import REPOSITORY
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own in it, whose owner is looked at
+_MEMORY = Path("/dev/shm")
 _ROOM = 2 * 1024**3
 
 
