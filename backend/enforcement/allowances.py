@@ -334,9 +334,14 @@ class Allowances:
         return [pool for pool in wanting if self.pools.get(pool.key) is pool]
 
     def drop(self) -> None:
-        """Forgets everything: what was held is held no more."""
+        """Forgets everything: what was held is held no more, and what was spent is for the journal's heir to count.
+
+        Lots live on in passes and with calls under way, whose spends other allowances may take back.
+        """
         for pool in self.pools.values():
             pool.left = 0
+        for lot in self._dirty:
+            lot.spent = lot.minute = 0
         self.pools, self._of_account, self._wanting, self._returns = {}, {}, {}, {}
         self._dirty, self._closed = [], []
         self.lease_until = 0

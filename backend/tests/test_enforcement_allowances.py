@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import fcntl
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -328,6 +329,28 @@ async def test_a_failed_call_costs_nothing_also_after_it_was_settled(
     await process.treasury.settle_account(user.account_id)
     found = await stored(database, user.account_id)
     assert (found.used, found.held, found.events, found.recorded) == (0, 0, 0, 0)
+
+
+async def test_a_failed_call_costs_nothing_also_after_its_journal_was_taken_over(
+    start: Start, database: Database, user: Person
+) -> None:
+    """As on a volume of several machines, whose locks do not hold between them."""
+    process, sibling = await start(), await start()
+    outcome = await process.call(user, await process.entitlements(user))
+    former = process.treasury.allowances
+    assert former is not None
+    fcntl.flock(former.journal._file, fcntl.LOCK_UN)
+    assert await take_over(sibling.database, folder_of(process)) == 1
+    assert (await stored(database, user.account_id)).used == 1
+    while process.treasury.allowances in (former, None) or not process.treasury.allowances.lease_until:
+        with contextlib.suppress(Unavailable):
+            await process.treasury.round()
+        await asyncio.sleep(0.02)
+    assert outcome.give_back is not None
+    outcome.give_back()
+    await process.treasury.round()
+    await process.treasury.settle_account(user.account_id)
+    assert await stored(database, user.account_id) == Stored(used=0, held=0, forfeited=0, events=0, recorded=0)
 
 
 async def test_a_lowered_limit_grants_nothing_more(start: Start, database: Database, user: Person) -> None:
