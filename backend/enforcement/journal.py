@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from backend.core.clock import SystemClock
 from backend.core.ids import AccountId, uuid7
 
 FORMAT = 1
@@ -38,7 +39,9 @@ _WHOLE = struct.Struct(f"<{_PREFIX.size}s{_TAIL.size}sI")
 _NOBODY = UUID(int=0)
 _EPOCH_MICROSECONDS = 1_000_000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_SUFFIX = ".journal"
+_SUFFIX, _DRAFT_SUFFIX = ".journal", ".draft"
+# Seconds after which nobody is still making one.
+_STALE = 3_600.0
 
 assert _WHOLE.size == RECORD_BYTES
 _pack_tail, _write, _checksum = _TAIL.pack, _WHOLE.pack_into, zlib.crc32
@@ -104,10 +107,11 @@ class Journal:
     def create(cls, folder: Path, *, records: int = RECORDS) -> "Journal":
         """A new file in a folder, with all its blocks on the disk. Raises OSError where that cannot be."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_drafts(folder)
         journal_id = uuid7()
         path = folder / f"{journal_id}{_SUFFIX}"
         # Under another name until it is locked and complete: whoever looks for journals sees no half of one.
-        draft = path.with_suffix(".draft")
+        draft = path.with_suffix(_DRAFT_SUFFIX)
         file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -195,6 +199,15 @@ def boot() -> str:
 def boot_nanoseconds() -> int:
     """The clock of leases: it does not stop while the machine sleeps, and nobody sets it."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def _remove_drafts(folder: Path) -> None:
+    """What processes left that were killed while they made a journal."""
+    now = SystemClock().now().timestamp()
+    for path in folder.glob(f"*{_DRAFT_SUFFIX}"):
+        with contextlib.suppress(OSError):  # another removes it, too
+            if now - path.stat().st_mtime > _STALE:
+                path.unlink()
 
 
 def _take_over(path: Path) -> LeftJournal | None:

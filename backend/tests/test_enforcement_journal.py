@@ -1,5 +1,6 @@
 """The journal's file: what is in it after its process is gone, and who may read it."""
 
+import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,3 +119,13 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path, content: bytes)
 
 def test_a_folder_that_is_not_there_has_none(tmp_path: Path) -> None:
     assert list(left_journals(tmp_path / "absent")) == []
+
+
+def test_a_journal_that_was_never_finished_is_removed_after_an_hour(tmp_path: Path) -> None:
+    old, young = tmp_path / "old.draft", tmp_path / "young.draft"
+    for path in (old, young):
+        path.touch()
+    anciently = old.stat().st_mtime - 3_601
+    os.utime(old, (anciently, anciently))
+    Journal.create(tmp_path).close(remove=True)
+    assert list(tmp_path.iterdir()) == [young]
