@@ -140,7 +140,7 @@ async def table_counts(database: Database) -> dict[str, int]:
             await connection.scalars(
                 text(
                     "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-                    " AND tablename NOT IN ('rate_limit_states', 'journal_positions')"
+                    " AND tablename NOT IN ('rate_limit_states', 'journal_positions', 'spend_stores')"
                 )
             )
         ).all()
