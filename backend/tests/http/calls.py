@@ -132,7 +132,8 @@ async def settle(
 async def table_counts(database: Database) -> dict[str, int]:
     """The rows of every table; a request that changes nothing leaves them as they are.
 
-    But for what the application writes of itself, whatever is asked: its rate states, and where its journal begins.
+    But for what the application writes of itself, whatever is asked: its rate states, and where its journal
+    and its stored spends begin.
     """
     async with database.engine.connect() as connection:
         await connection.execute(text("SELECT set_config('feature.scope', 'system', true)"))  # else rows are hidden
