@@ -117,7 +117,7 @@ $(WEB): frontend/package-lock.json $(NODE)
 	@cd frontend && $(WITH_NODE) npm ci --silent --ignore-scripts
 	@touch $@
 
-$(BUILT): $(WEB) $(shell find frontend/src frontend/public -type f) $(wildcard frontend/*.ts frontend/*.json frontend/.env frontend/index.html)
+$(BUILT): $(WEB) $(shell find frontend/src frontend/public -type f) $(wildcard frontend/*.ts frontend/*.json frontend/.env* frontend/index.html)
 	@echo "Building the web app" >&2
 	@cd frontend && $(WITH_NODE) npm exec --no -- vite build --logLevel warn
 	@touch $@

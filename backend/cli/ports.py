@@ -1,6 +1,7 @@
-"""Who listens on a port of this machine, from /proc."""
+"""Who listens on a port of this machine, from /proc, and whether it answers."""
 
 import contextlib
+import http.client
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,18 @@ class PortUser:
         if self.pid is None:
             return f"port {self.port} is in use by a process of another user"
         return f"port {self.port} is in use by {self.name} (pid {self.pid})"
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a GET of a path on 127.0.0.1 is answered with 200, within five seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def users_of(port: int) -> list[PortUser]:

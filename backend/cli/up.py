@@ -1,6 +1,5 @@
 """`feature up`: everything in one command, and nothing left behind."""
 
-import http.client
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from backend.cli.database import Server, child_environment, held
 from backend.cli.edits import Edits
 from backend.cli.node import OLDEST, find_node
 from backend.cli.output import CommandError, say
-from backend.cli.ports import users_of
+from backend.cli.ports import answers, users_of
 from backend.cli.prepare import ROOT, run_seed
 from backend.cli.serve import API_PORT, WORKER, refuse_development_defaults
 from backend.cli.welcome import first_steps
@@ -149,18 +148,7 @@ def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _everything_answers() -> bool:
-    return _answers(API_PORT, "/health") and _answers(WEB_PORT, "/")
-
-
-def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return answers(API_PORT, "/health") and answers(WEB_PORT, "/")
 
 
 def _lines(settings: Settings) -> list[BannerLine]:
