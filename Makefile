@@ -119,5 +119,6 @@ $(WEB): frontend/package-lock.json $(NODE)
 
 $(BUILT): $(WEB) $(shell find frontend/src frontend/public -type f) $(wildcard frontend/*.ts frontend/*.json frontend/.env* frontend/index.html)
 	@echo "Building the web app" >&2
+	@touch frontend/node_modules/.building
 	@cd frontend && $(WITH_NODE) npm exec --no -- vite build --logLevel warn
-	@touch $@
+	@mv frontend/node_modules/.building $@

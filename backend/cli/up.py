@@ -133,7 +133,7 @@ def _parts(server: Server, *, reload: bool) -> Sequence[Part]:
 
 
 def _vite(*, reload: bool) -> list[str]:
-    """Gives out the web app from its sources, or as it was built: a page is then three files instead of hundreds."""
+    """Gives out the web app from its sources, or as it was built: a page is then some ten files instead of hundreds."""
     node = find_node()
     if node is None:
         wanted = ".".join(str(part) for part in OLDEST)

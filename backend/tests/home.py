@@ -28,11 +28,13 @@ def _of_ours(folder: Path) -> Path | None:
     try:
         if not folder.exists() and _free(folder.parent) < _ROOM:
             return None
-        folder.mkdir(mode=0o711, exist_ok=True)  # the server's own user goes through it
-        found = folder.lstat()
+        folder.mkdir(exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            return None
+        folder.chmod(0o711)  # the server's own user goes through it
     except OSError:
         return None
-    return folder if folder.is_dir() and not folder.is_symlink() and found.st_uid == os.getuid() else None
+    return folder
 
 
 def _free(folder: Path) -> int:

@@ -342,10 +342,11 @@ async def test_a_failed_call_costs_nothing_also_after_its_journal_was_taken_over
     fcntl.flock(former.journal._file, fcntl.LOCK_UN)
     assert await take_over(sibling.database, folder_of(process)) == 1
     assert (await stored(database, user.account_id)).used == 1
-    while process.treasury.allowances in (former, None) or not process.treasury.allowances.lease_until:
-        with contextlib.suppress(Unavailable):
-            await process.treasury.round()
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(30):
+        while process.treasury.allowances in (former, None) or not process.treasury.allowances.lease_until:
+            with contextlib.suppress(Unavailable):
+                await process.treasury.round()
+            await asyncio.sleep(0.02)
     assert outcome.give_back is not None
     outcome.give_back()
     await process.treasury.round()

@@ -83,6 +83,6 @@ def test_tabs_of_one_browser_that_are_loaded_at_once_stay_signed_in(page: Page, 
             tab.goto(f"{WEB}/app", wait_until="commit")  # each renews by itself as soon as its scripts run
         for tab in tabs:
             heading = tab.get_by_role("heading", name="Overview", exact=True)
-            expect(heading).to_be_visible(timeout=30_000)  # the development server sends each tab all modules
+            expect(heading).to_be_visible(timeout=30_000)  # all tabs share two cores
     for tab in tabs[1:]:
         tab.close()
