@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import UUID
 
 import psycopg
 
@@ -26,10 +25,10 @@ from backend.enforcement.batch_writer import BatchWriter
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.places import Place, Places
 from backend.subscription.entitlements import Entitlements, resolve_many
-from backend.usage.batch import CounterOf, Item, Locked
+from backend.usage.batch import Item, Locked
 from backend.usage.errors import IdempotencyConflict
 from backend.usage.facts import Fact, Taken, rejected
-from backend.usage.model import MAX_COUNTER, Identity, Scope, Source, Window
+from backend.usage.model import MAX_COUNTER, Identity, Source
 
 # In one transaction: not all that large requests bring, so that others are read while it is written.
 _MOST_FACTS = 2_000
@@ -45,15 +44,9 @@ class _Pending:
 
     position: int
     fact: Fact
-    version: int
-    scope: Scope
-    window: Window
-    key: CounterOf
-    identity: Identity
-    by: Source
-    occurred_at: datetime
-    now: datetime
-    event_id: UUID = field(default_factory=uuid7)
+    place: Place
+    item: Item
+    """What is to be counted, made before anything is locked: at most its amount changes."""
     taken: Taken | None = None
     """What becomes of it, once its batch was decided; None: to be decided anew."""
 
@@ -79,20 +72,21 @@ class _Request:
             self.answer.set_exception(error)
 
 
-def _prepared(position: int, fact: Fact, place: Place, by: Source, now: datetime) -> _Pending:
-    account = place.terms.account
-    return _Pending(
-        position=position,
-        fact=fact,
-        version=account.version,
+def _prepared(position: int, fact: Fact, place: Place, occurred_at: datetime, by: Source, now: datetime) -> _Pending:
+    item = Item(
+        event_id=uuid7(),
         scope=place.scope,
+        meter=fact.meter,
         window=place.window,
-        key=place.key,
-        identity=Identity.of(account.id, fact.id, fact.content),
+        amount=fact.amount,
         by=by if fact.properties is None else replace(by, properties=fact.properties),
-        occurred_at=place.occurred_at,
+        identity=fact.identity(place.terms.account.id),
+        result=None,
+        occurred_at=occurred_at,
         now=now,
+        source="ingest",
     )
+    return _Pending(position, fact, place, item)
 
 
 class Ingest:
@@ -126,8 +120,10 @@ class Ingest:
             for position, fact in enumerate(facts):
                 if position not in taken:
                     try:
-                        place = places.of(fact, terms[fact.account], now) or await self._ahead(places, fact, terms, now)
-                        pending.append(_prepared(position, fact, place, by, now))
+                        place, occurred_at = places.of(fact, terms[fact.account], now)
+                        if place is None:
+                            place = await self._ahead(places, fact, terms, now)
+                        pending.append(_prepared(position, fact, place, occurred_at, by, now))
                     except PlatformError as error:
                         taken[position] = rejected(fact.id, error)
             if not pending:
@@ -193,9 +189,9 @@ class Ingest:
     async def _write(self, requests: list[_Request]) -> None:
         """One transaction. Facts whose account has changed stay undecided."""
         pending = [fact for request in requests for fact in request.facts]
-        # Many share the key of their place; comparing keys, which have ids in them, is more work than finding those.
-        wanted = {fact.key: fact.window for fact in {id(fact.key): fact for fact in pending}.values()}
-        digests = [fact.identity.digest for fact in pending]
+        # Many share a place; comparing keys, which have ids in them, is more work than finding those.
+        wanted = {place.key: place.window for place in {id(fact.place): fact.place for fact in pending}.values()}
+        digests = [fact.item.identity.digest for fact in pending if fact.item.identity]
         await self._writer.write(wanted, digests, lambda locked: _decide(pending, locked))
         for request in requests:
             for fact in request.facts:
@@ -220,51 +216,33 @@ def _decide(pending: Sequence[_Pending], locked: Locked) -> list[Item]:
     items = []
     for fact in pending:
         fact.taken = None
-        identity = fact.identity
-        stored = locked.first.get(identity.digest)
-        known = stored.content_hash if stored else None
-        if known is None and identity.digest in firsts:
-            known = firsts[identity.digest].content_hash
-        if known is not None:
-            fact.taken = _repeated(fact, is_same=known == identity.content_hash)
+        place, item, identity = fact.place, fact.item, fact.item.identity
+        assert identity is not None
+        first = locked.first.get(identity.digest) or firsts.get(identity.digest)
+        if first is not None:
+            fact.taken = _repeated(fact, is_same=first.content_hash == identity.content_hash)
             continue
-        running = by_place.get(id(fact.key))
+        running = by_place.get(id(place))
         if running is None:
-            running = by_place[id(fact.key)] = by_key[fact.key]
-        if running.version != fact.version:
+            running = by_place[id(place)] = by_key[place.key]
+        if running.version != place.terms.account.version:
             continue
-        amount = _applied(fact, running.used)
+        amount = _applied(fact.fact, running.used)
         if running.used + amount > MAX_COUNTER:
             fact.taken = rejected(fact.fact.id, InvalidInput("amount: the counter would leave its range."))
             continue
         running.used += amount
         firsts[identity.digest] = identity
         fact.taken = Taken(fact.fact.id, "accepted")
-        items.append(_item(fact, amount))
+        items.append(item if amount == item.amount else item._replace(amount=amount))
     return items
 
 
-def _applied(pending: _Pending, used: int) -> int:
+def _applied(fact: Fact, used: int) -> int:
     """What is added to the counter: a level never falls below nothing."""
-    if pending.fact.operation == "set":
-        return pending.fact.amount - used
-    return max(pending.fact.amount, -used)
-
-
-def _item(pending: _Pending, amount: int) -> Item:
-    return Item(
-        event_id=pending.event_id,
-        scope=pending.scope,
-        meter=pending.fact.meter,
-        window=pending.window,
-        amount=amount,
-        by=pending.by,
-        identity=pending.identity,
-        result=None,
-        occurred_at=pending.occurred_at,
-        now=pending.now,
-        source="ingest",
-    )
+    if fact.operation == "set":
+        return fact.amount - used
+    return max(fact.amount, -used)
 
 
 def _repeated(pending: _Pending, *, is_same: bool) -> Taken:

@@ -23,7 +23,6 @@ class Place(NamedTuple):
     key: CounterOf
     begins: datetime
     ends: datetime
-    occurred_at: datetime
 
 
 class Places:
@@ -34,8 +33,8 @@ class Places:
         self.ahead: dict[str | None, Entitlements] = {}
         """Of accounts by their names: what holds in their next periods."""
 
-    def of(self, fact: Fact, terms: Entitlements | PlatformError, now: datetime) -> Place | None:
-        """The place of a fact, or None for one of the next period. Raises what stands against it."""
+    def of(self, fact: Fact, terms: Entitlements | PlatformError, now: datetime) -> tuple[Place | None, datetime]:
+        """The place of a fact, or None for one of the next period; and its moment. Raises what stands against it."""
         if isinstance(terms, PlatformError):
             raise terms
         its_now = now + terms.account.clock_offset
@@ -44,11 +43,11 @@ class Places:
         ensure_fits(fact, meter)
         occurred_at = _moment(fact, its_now)
         if last and last[1].begins <= occurred_at < last[1].ends:
-            return last[1]._replace(occurred_at=occurred_at)
+            return last[1], occurred_at
         if terms.period.end is not None and occurred_at >= terms.period.end:
             ahead = self.ahead.get(fact.account)
-            return None if ahead is None else self.make(fact, ahead, occurred_at, now)
-        return self.make(fact, terms, occurred_at, now)
+            return (None if ahead is None else self.make(fact, ahead, occurred_at, now)), occurred_at
+        return self.make(fact, terms, occurred_at, now), occurred_at
 
     def make(self, fact: Fact, terms: Entitlements, occurred_at: datetime, now: datetime) -> Place:
         """By these terms."""
@@ -61,7 +60,7 @@ class Places:
         elif window.end is not None:
             begins, ends = max(begins, window.start), min(ends, window.end)
         key = (terms.account.id, meter.key, window.start)
-        place = Place(terms, scope, window, key, begins, ends, occurred_at)
+        place = Place(terms, scope, window, key, begins, ends)
         self._last[fact.account, fact.meter] = meter, place
         return place
 

@@ -1,11 +1,13 @@
 """What a host application reports of usage, and what became of it. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from backend.core.errors import PlatformError
+from backend.core.ids import AccountId
+from backend.usage.model import Identity, content_hash
 
 # Accepted by the account's clock: later than the last invoice could be, and no later than clocks differ.
 OLDEST, NEWEST = timedelta(days=35), timedelta(minutes=5)
@@ -14,8 +16,7 @@ Operation = Literal["add", "set"]
 Status = Literal["accepted", "duplicate", "rejected"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One amount that was used, whatever the limits say. `id` is the caller's own, once per account in 400 days.
 
     `operation` set gives the new level of a gauge. `account` is an id, or `external:` and the host's own; without a
@@ -33,12 +34,27 @@ class Fact:
     @property
     def content(self) -> dict[str, Any]:
         """What is the same in a repetition; the time is no part of it."""
-        content = {"meter": self.meter, "amount": self.amount, "properties": self.properties}
-        return content if self.operation == "add" else {**content, "operation": self.operation}
+        return _content(self.meter, self.amount, self.operation, self.properties)
+
+    def identity(self, account_id: AccountId) -> Identity:
+        """By which its repetitions are known, among those of its account."""
+        if self.properties is None:
+            return Identity.named(account_id, self.id, _plain_hash(self.meter, self.amount, self.operation))
+        return Identity.of(account_id, self.id, self.content)
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+def _content(meter: str, amount: int, operation: Operation, properties: Mapping[str, Any] | None) -> dict[str, Any]:
+    content = {"meter": meter, "amount": amount, "properties": properties}
+    return content if operation == "add" else {**content, "operation": operation}
+
+
+@lru_cache(maxsize=4_096)
+def _plain_hash(meter: str, amount: int, operation: Operation) -> bytes:
+    """Of facts without properties, which mostly say the same of others."""
+    return content_hash(_content(meter, amount, operation, None))
+
+
+class Taken(NamedTuple):
     """What became of one fact; of a rejected one, why. `id` is None where the fact had none that can be read."""
 
     id: str | None

@@ -1,11 +1,11 @@
 """The words of counting: window, counter, cost, identity."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from backend.core.ids import AccountId, UserId
@@ -38,6 +38,11 @@ LEVEL = Window(EPOCH, None)
 
 # Made once: `json.dumps` makes an encoder for each call that wants another than the usual one.
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def content_hash(content: Mapping[str, Any]) -> bytes:
+    """Of what was asked, in one way of writing it."""
+    return sha256(_canonical(content).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,7 @@ class Source:
     properties: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A caller's own id of one spend: unique per account for 400 days."""
 
     digest: bytes
@@ -104,12 +108,12 @@ class Identity:
     @classmethod
     def of(cls, account_id: AccountId, external_id: str, content: Mapping[str, Any]) -> "Identity":
         """`content` is what must be the same in a repetition; the time is not part of it."""
-        canonical = _canonical(content)
-        return cls(
-            digest=hashlib.sha256(account_id.bytes + external_id.encode()).digest(),
-            content_hash=hashlib.sha256(canonical.encode()).digest(),
-            external_id=external_id,
-        )
+        return cls.named(account_id, external_id, content_hash(content))
+
+    @classmethod
+    def named(cls, account_id: AccountId, external_id: str, hashed: bytes) -> "Identity":
+        """The same, of content that was hashed already."""
+        return cls(sha256(account_id.bytes + external_id.encode()).digest(), hashed, external_id)
 
     def is_same(self, other: "Identity") -> bool:
         """Whether the two are repetitions of one spend, and not two things under one id."""
