@@ -35,6 +35,8 @@ export default defineConfig({
     css: { include: [/tokens\.css/] },
     // A page drawn on a busy machine takes seconds; what hangs is still told.
     testTimeout: 30_000,
+    maxWorkers: 2, // also on two cores, where one would be kept for the runner, which has little to do
+    isolate: false,
     restoreMocks: true,
     unstubGlobals: true,
   },

@@ -3,11 +3,14 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createMemoryHistory, RouterProvider } from '@tanstack/react-router';
 import { render } from '@testing-library/react';
 import { StrictMode } from 'react';
-import { afterEach, vi } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { acting } from '../api/acting';
 import { session, stopActingOnLeave } from '../api/client';
+import { ending } from '../api/ending';
 import { resetOnActing, resetOnSwitch } from '../app/accountData';
+import { cookieColorSchemeManager } from '../app/colorSchemeManager';
 import { routerOn } from '../app/router';
+import { challenge } from '../auth/challenge';
 
 /** A body that is text goes out as it is. */
 type Answer = readonly [status: number, body: object | string];
@@ -52,12 +55,6 @@ export function network(answers: Record<string, Answer | null | ((call: Call) =>
 for (const target of [window, document.defaultView]) Object.assign(target ?? {}, { scrollTo: () => undefined });
 
 let router: ReturnType<typeof routerOn>;
-let stops: (() => void)[] = [];
-
-afterEach(() => {
-  stops.forEach((stop) => stop());
-  stops = [];
-});
 
 /** Draws the app at an address, for nobody or for somebody who is signed in. Returns what it has loaded. */
 export function open(path: string, reader: 'signed-in' | 'signed-out' = 'signed-out'): QueryClient {
@@ -66,15 +63,21 @@ export function open(path: string, reader: 'signed-in' | 'signed-out' = 'signed-
   else session.signOut();
   const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   router = routerOn(createMemoryHistory({ initialEntries: [path] }));
-  stops = [
+  const stops = [
     session.subscribe(() => void router.invalidate()),
     resetOnSwitch(queryClient),
     resetOnActing(queryClient),
     stopActingOnLeave(),
   ];
+  onTestFinished(() => {
+    stops.forEach((stop) => stop());
+    // What the page knew of its reader.
+    ending.note(null);
+    challenge.drop();
+  });
   render(
     <StrictMode>
-      <MantineProvider env="test">
+      <MantineProvider env="test" colorSchemeManager={cookieColorSchemeManager()}>
         <QueryClientProvider client={queryClient}>
           <RouterProvider router={router} />
         </QueryClientProvider>

@@ -3,7 +3,14 @@ import { afterEach } from 'vitest';
 
 configure({ asyncUtilTimeout: 10_000 });
 
-afterEach(() => cleanup());
+// Files share one document, so that the app is loaded once for all of them and not once for each.
+afterEach(() => {
+  cleanup();
+  if (typeof document === 'undefined') return;
+  window.sessionStorage.clear();
+  window.localStorage.clear();
+  for (const cookie of document.cookie.split('; ')) document.cookie = `${cookie.split('=')[0]}=; Path=/; Max-Age=0`;
+});
 
 function matchMedia(query: string): MediaQueryList {
   const nothing = (): void => undefined;
