@@ -108,7 +108,7 @@ async def test_it_outlives_its_connections_and_stops_on_ctrl_c(database: Databas
     worker_process.until(lambda: worker_process.scalar("SELECT count(*) FROM procrastinate_workers") == 1)
     worker_process.connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
     await add_old_attempt_and_job(database)
     worker_process.until(lambda: worker_process.scalar("SELECT count(*) FROM sign_in_attempts") == 0)

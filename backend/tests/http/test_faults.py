@@ -90,7 +90,11 @@ async def test_a_database_that_is_gone_is_503_and_comes_back_by_itself(
         assert (await client.post("/v1/usage/consume", json=body)).status_code == 200
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = %s AND backend_type = 'client backend'",
+                [name],
+            )
             answers = [
                 await client.post("/v1/usage/consume", json=body),
                 await client.get("/v1/subscription/usage"),
