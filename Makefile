@@ -7,6 +7,7 @@ SHELL := /bin/sh
 
 BROWSER ?= 1
 export BROWSER
+NO_BROWSER := $(if $(filter 0,$(BROWSER)), and not browser)
 EVENTS ?= 100000000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -72,7 +73,8 @@ test-e2e: $(DEVELOPMENT) $(BUILT) ## Tests against a server started as a user st
 ifneq ($(BROWSER),0)
 	@scripts/chromium.sh
 endif
-	$(BIN)/python -m pytest -m "e2e and not prove$(if $(filter 0,$(BROWSER)), and not browser)" backend/tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "e2e and not prove and not alone$(NO_BROWSER)" backend/tests/e2e
+	$(BIN)/python -m pytest -m "e2e and not prove and alone$(NO_BROWSER)" backend/tests/e2e
 
 client: $(DEVELOPMENT) $(WEB) ## Generates the web app's client from the API
 	$(BIN)/python scripts/openapi.py

@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,8 +16,32 @@ from backend.tests.e2e.product import API, Product
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+_STARTED = pytest.StashKey[Product]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Before a worker begins, where there are several: the product that all of them use is started by none of them."""
+    stash = node.config.stash
+    if _STARTED not in stash:
+        stash[_STARTED] = Product(Path(tempfile.mkdtemp()))
+        stash[_STARTED].start()
+    node.workerinput["product"] = stash[_STARTED].told()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    started = config.stash.get(_STARTED, None)
+    if started is not None:
+        started.stop()
+        shutil.rmtree(started.home, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    told = getattr(request.config, "workerinput", {}).get("product")
+    if told is not None:
+        yield Product.joined(told)
+        return
     started = Product(tmp_path_factory.mktemp("home"))
     started.start()
     yield started

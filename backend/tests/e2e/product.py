@@ -27,6 +27,17 @@ class Product:
         self._lines: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
+    def told(self) -> dict[str, str]:
+        """What another process needs to use it, but for its end."""
+        return {"home": str(self.home), "output": self.output}
+
+    @classmethod
+    def joined(cls, told: Mapping[str, str]) -> "Product":
+        """The product that another process has started."""
+        made = cls(Path(told["home"]))
+        made._lines.append(told["output"])
+        return made
+
     @property
     def environment(self) -> Mapping[str, str]:
         """Of the user who types; sign-in limits that count by address are lifted for this machine."""

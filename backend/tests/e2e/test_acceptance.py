@@ -3,6 +3,7 @@
 import time
 
 import httpx
+import pytest
 
 from backend.tests.e2e.product import API, WEB, Product, signed_in
 
@@ -44,6 +45,7 @@ def _spend_all_and_go_on(product: Product, me: httpx.Client) -> None:
     assert (usage["usage"]["jobs_created"], usage["limits"]["jobs"]) == (1, 500)
 
 
+@pytest.mark.alone
 def test_rate_limits_differ_between_free_and_pro(product: Product, client: httpx.Client) -> None:
     for email, plan, requests in (("rate.free@example.com", "free", 100), ("rate.pro@example.com", "pro", 500)):
         with signed_in(client, email, PASSWORD) as me:

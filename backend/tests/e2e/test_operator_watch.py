@@ -37,6 +37,7 @@ def test_what_was_done_is_looked_up_opened_and_taken_along(page: Page, product: 
     page.get_by_label("Act", exact=True).fill("user.")
     page.get_by_role("button", name="Show these acts").click()
     expect(page).to_have_url(f"{WEB}/admin/audit?action=user.&target={target}")
+    expect(page.get_by_role("button", name=re.compile("^Open "))).to_have_count(1)
     expect(page.get_by_text(SCRIPT)).to_be_visible()
     page.get_by_role("button", name=re.compile("^Open user.lock")).click()
     changes = page.get_by_role("table", name="What user.lock changed")

@@ -1,6 +1,8 @@
-"""How it ends and begins again; last, for it stops what the other tests use."""
+"""How it ends and begins again; with a product of its own, for it stops it."""
 
 import socket
+
+import pytest
 
 from backend.tests.e2e.product import Product
 
@@ -11,6 +13,7 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.alone
 def test_ctrl_c_stops_everything_and_a_second_start_is_quick_and_finds_the_data(product: Product) -> None:
     print(f"first start: {product.seconds:.1f} s")
     product.stop()
