@@ -13,8 +13,8 @@ from backend.catalog.problems import InvalidCatalog
 from backend.cli.database import Server, held, reachable
 from backend.cli.node import OLDEST, find_node
 from backend.cli.output import Json, data, data_json
+from backend.cli.parts import API_PORT
 from backend.cli.ports import users_of
-from backend.cli.serve import API_PORT
 from backend.cli.up import WEB_PORT
 from backend.core.settings import Settings, get_settings
 from backend.db import migrate as migrations

@@ -1,5 +1,6 @@
 """Puts the commands together and gives the exit codes: 0 done, 1 error, 2 changes pending, 64 bad usage."""
 
+import importlib
 import sys
 from collections.abc import Sequence
 
@@ -8,7 +9,6 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from backend.cli import accounts, audit, db, doctor, env, explain, keys, plans, prepare, secrets, serve, up, users
 from backend.cli.output import CommandError, say
 from backend.core.errors import PlatformError
 from backend.db.embedded import EmbeddedError
@@ -18,37 +18,53 @@ INTERRUPTED = 130  # as shells count it: 128 and the signal's number
 
 _USAGE = 2  # the exit code by which typer tells bad usage from other errors
 
-app = typer.Typer(
-    name="feature",
-    help="Feature Platform: plans, quotas, rate limits, usage and billing.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+# Groups by their module: `feature db shell`.
+_GROUPS = {
+    "account": "accounts",
+    "audit": "audit",
+    "db": "db",
+    "key": "keys",
+    "plans": "plans",
+    "secrets": "secrets",
+    "user": "users",
+}
+# Single commands: functions of the same name in a module.
+_COMMANDS = {
+    "up": "up",
+    "serve": "serve",
+    "worker": "serve",
+    "migrate": "prepare",
+    "seed": "prepare",
+    "env": "env",
+    "doctor": "doctor",
+    "explain": "explain",
+}
 
-# Groups, one line each: `feature db shell`.
-app.add_typer(accounts.app, name="account")
-app.add_typer(audit.app, name="audit")
-app.add_typer(db.app, name="db")
-app.add_typer(keys.app, name="key")
-app.add_typer(plans.app, name="plans")
-app.add_typer(secrets.app, name="secrets")
-app.add_typer(users.app, name="user")
 
-# Single commands.
-app.command("up")(up.up)
-app.command("serve")(serve.serve)
-app.command("worker")(serve.worker)
-app.command("migrate")(prepare.migrate)
-app.command("seed")(prepare.seed)
-app.command("env")(env.env)
-app.command("doctor")(doctor.doctor)
-app.command("explain")(explain.explain)
+def commands(only: str | None = None) -> typer.Typer:
+    """All commands; or one, where there is one of this name, for loading all takes longer than most need."""
+    names = [only] if only in _GROUPS or only in _COMMANDS else [*_GROUPS, *_COMMANDS]
+    app = typer.Typer(
+        name="feature",
+        help="Feature Platform: plans, quotas, rate limits, usage and billing.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # so that one command by itself is still called by its name
+    for name in names:
+        module = importlib.import_module(f"backend.cli.{_GROUPS.get(name) or _COMMANDS[name]}")
+        if name in _GROUPS:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code. Expected failures are a sentence on stderr, never a traceback."""
     try:
+        app = commands(arguments[0] if arguments else None)
         result = app(args=list(arguments), prog_name="feature", standalone_mode=False)
     except TyperException as error:
         say(error.format_message())

@@ -17,7 +17,7 @@ from backend.cli.output import CommandError, Json, data, data_json, say
 from backend.core.clock import SystemClock
 from backend.core.settings import get_settings
 from backend.db import migrate
-from backend.db.audit import COMMAND
+from backend.db.audit import COMMAND, Actor
 from backend.db.session import Database
 
 PENDING = 2
@@ -62,7 +62,7 @@ def apply(file: File = None, json: Json = False) -> None:
     path = _chosen(file)
     _loaded(path)
     with held(get_settings()) as server:
-        changes = asyncio.run(_apply(server, path))
+        changes = asyncio.run(apply_plans(server, path, actor=COMMAND))
     _show(changes, json=json)
     say("Nothing to change." if changes.is_empty else "Applied.")
 
@@ -113,12 +113,15 @@ def _migrated(server: Server) -> None:
         raise CommandError("The database is not at the newest migration. Run: feature migrate")
 
 
-async def _apply(server: Server, path: Path) -> CatalogDiff:
+async def apply_plans(server: Server, path: Path, *, actor: Actor) -> CatalogDiff:
+    """Applies a file of plans in the name of `actor`. Raises CommandError, PlatformError."""
     _migrated(server)
     # A new default plan may concern every account there is, and another start may be applying the same file.
     database = Database(server.url, pool_size=1, statement_seconds=900, lock_seconds=60)
     try:
-        return await apply_file(database, path, now=SystemClock().now(), actor=COMMAND)
+        return await apply_file(database, path, now=SystemClock().now(), actor=actor)
+    except InvalidCatalog as error:
+        raise CommandError(f"{path} is refused:\n{error}") from error
     finally:
         await database.close()
 

@@ -1,16 +1,16 @@
 """Bringing a database to where the application can start: `feature migrate`, `feature seed`."""
 
-import subprocess
-import sys
+import asyncio
 from pathlib import Path
 
-from backend.cli.database import Server, child_environment, held
-from backend.cli.output import CommandError, say
-from backend.core.settings import get_settings
+from backend.cli.database import Server, held
+from backend.cli.output import say
+from backend.cli.plans import apply_plans
+from backend.core.settings import Settings, get_settings
 from backend.db import migrate as migrations
+from backend.db.audit import SYSTEM
 
 ROOT = Path(__file__).resolve().parents[2]
-_SEED = ROOT / "backend" / "scripts" / "seed_subscription_plans.py"
 
 
 def migrate() -> None:
@@ -23,14 +23,12 @@ def migrate() -> None:
 
 def seed() -> None:
     """Applies plans.toml. May be run at any time: what has not changed is left alone."""
-    with held(get_settings()) as server:
-        run_seed(server)
+    settings = get_settings()
+    with held(settings) as server:
+        run_seed(server, settings)
 
 
-def run_seed(server: Server) -> None:
-    """Runs the seed script on `server`; what it says goes to stderr. Raises CommandError."""
-    done = subprocess.run(
-        [sys.executable, str(_SEED)], cwd=ROOT, env=child_environment(server), stdout=sys.stderr, check=False
-    )
-    if done.returncode:
-        raise CommandError("The plans could not be applied: see above, or run `feature plans validate`.")
+def run_seed(server: Server, settings: Settings) -> None:
+    """Applies the file of plans on `server`; what that changes goes to stderr. Raises CommandError, PlatformError."""
+    changes = asyncio.run(apply_plans(server, settings.plans_file, actor=SYSTEM))
+    say("\n".join(changes.lines()) or "Plans: nothing to change.")

@@ -14,14 +14,13 @@ from uvicorn.supervisors import ChangeReload
 
 from backend.cli.database import held
 from backend.cli.output import CommandError
+from backend.cli.parts import API_PORT, WORKER, refuse_development_defaults
 from backend.cli.ports import describe_users
 from backend.cli.protocol import Protocol
 from backend.cli.workers import Workers
-from backend.core.settings import Settings, get_settings
+from backend.core.settings import get_settings
 
 APPLICATION = "backend.app:serving"
-WORKER = "backend.worker"
-API_PORT = 8000
 LOOPBACK = "localhost"
 
 _BACKEND = Path(__file__).resolve().parents[1]
@@ -65,13 +64,6 @@ def worker() -> None:
         os.environ["DATABASE_URL"] = server.url
         sys.argv = [WORKER]
         runpy.run_module(WORKER, run_name="__main__", alter_sys=True)
-
-
-def refuse_development_defaults(settings: Settings) -> None:
-    """Raises CommandError that names each setting that production must not leave at its default."""
-    if problems := settings.production_problems():
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise CommandError(f"ENVIRONMENT=production refuses to start:\n{listed}")
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

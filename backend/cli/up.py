@@ -16,9 +16,9 @@ from backend.cli.database import Server, child_environment, held
 from backend.cli.edits import Edits
 from backend.cli.node import OLDEST, find_node
 from backend.cli.output import CommandError, say
+from backend.cli.parts import API_PORT, WORKER, refuse_development_defaults
 from backend.cli.ports import answers, users_of
 from backend.cli.prepare import ROOT, run_seed
-from backend.cli.serve import API_PORT, WORKER, refuse_development_defaults
 from backend.cli.welcome import first_steps
 from backend.core.settings import Settings, get_settings
 from backend.db import migrate as migrations
@@ -118,7 +118,7 @@ def _refuse_what_cannot_work(settings: Settings, *, reload: bool) -> None:
 def _prepare(server: Server, settings: Settings) -> Sequence[BannerLine]:
     """Schema, plans and, outside production, a way in; what is told of it."""
     migrations.upgrade(server.url)
-    run_seed(server)
+    run_seed(server, settings)
     return [] if settings.is_production else first_steps(server, settings)
 
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import backend.app  # noqa: F401 - loads every class of errors
-from backend.cli.main import app
+from backend.cli.main import commands
 from backend.core.errors import PlatformError
 from backend.core.settings import REPOSITORY, Settings
 
@@ -67,7 +67,7 @@ def test_targets_of_make_exist(document: Path) -> None:
 
 @documents
 def test_commands_exist(document: Path) -> None:
-    known = command_names(typer.main.get_command(app))
+    known = command_names(typer.main.get_command(commands()))
     for name, second in _FEATURE.findall(code(document.read_text())):
         assert name in known, name
         if known[name]:

@@ -9,8 +9,9 @@ import os
 import signal
 import sys
 
-import backend.app  # noqa: F401 - for the servers, which then need not
-from backend.cli.main import app
+import backend.app
+import backend.cli.serve  # noqa: F401 - for the servers, which then need not
+from backend.cli.main import commands
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_RDWR), 0)
             os.dup2(2, 1)
             sys.argv = ["feature", "serve", "--host", "127.0.0.1", "--port", port]
-            app()
+            commands("serve")()
         print(child, flush=True)
 
 
