@@ -84,7 +84,7 @@ def running_issuer() -> Iterator[Issuer]:
             """Says nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     issuer.url = f"http://127.0.0.1:{server.server_port}/keys"
     issuer.rotate(kid="first")
