@@ -21,7 +21,8 @@ from backend.core.ids import AccountId, uuid7
 from backend.db.session import Database
 from backend.enforcement.batch_writer import BatchWriter
 from backend.subscription.entitlements import Entitlements, resolve
-from backend.usage.batch import Item, Locked
+from backend.usage.batch import Locked
+from backend.usage.items import Item, Items
 from backend.usage.model import Identity, Source, Window
 from benchmarks.database import Cluster, Prepared
 from benchmarks.event_load import measure_events
@@ -90,8 +91,8 @@ async def _counted(writer: BatchWriter, known: Entitlements, accounts: Sequence[
         }
         digests = [item.identity.digest for item in items if item.identity]
 
-        def decide(_: Locked, items: list[Item] = items) -> list[Item]:
-            return items
+        def decide(_: Locked, items: list[Item] = items) -> Items:
+            return Items(items)
 
         began = time.perf_counter()
         await writer.write(wanted, digests, decide)  # type: ignore[arg-type]  # the same keys

@@ -9,7 +9,8 @@ import psycopg
 from backend.core.errors import Unavailable
 from backend.db.wire import is_refusal
 from backend.enforcement.errors import OutcomeUnknown
-from backend.usage.batch import BatchConnection, CounterOf, Item, Locked, Undone
+from backend.usage.batch import BatchConnection, CounterOf, Locked, Undone
+from backend.usage.items import Items
 from backend.usage.model import Window
 
 # How often a batch is decided anew because identities turn out to be taken, or another process waits in a circle.
@@ -26,7 +27,7 @@ class BatchWriter:
         self._connection: BatchConnection | None = None
 
     async def write(
-        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
+        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], Items]
     ) -> None:
         """Locks the counters, lets `decide` say what is to be counted, counts all of it. `decide` is asked again where
         an identity has spent meanwhile; its last answer counts.
@@ -40,12 +41,12 @@ class BatchWriter:
         raise Unavailable("Too many equal requests at once; repeat it.", headers={"Retry-After": "1"})
 
     async def _write(
-        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], list[Item]]
+        self, wanted: Mapping[CounterOf, Window], digests: Sequence[bytes], decide: Callable[[Locked], Items]
     ) -> None:
         connection, locked = await self._lock(wanted, digests)
         async with connection.transaction():
             items = decide(locked)
-            if not items:
+            if not len(items):
                 await connection.undo()
                 return
             try:
@@ -77,7 +78,7 @@ class BatchWriter:
         async with connection.transaction():
             return connection, await connection.lock(wanted, digests)
 
-    async def _ensure_counted(self, transaction: str, items: Sequence[Item], error: psycopg.Error) -> None:
+    async def _ensure_counted(self, transaction: str, items: Items, error: psycopg.Error) -> None:
         """The connection broke at the commit: the server knows what became of it. Raises OutcomeUnknown, or the error
         where nothing was counted."""
         for pause in _STATUS_PAUSES:

@@ -22,7 +22,8 @@ from backend.db.session import is_driver_unavailable
 from backend.enforcement.batch_writer import BatchWriter
 from backend.enforcement.decide import Ask, granted
 from backend.subscription.entitlements import Entitlements
-from backend.usage.batch import CounterOf, Item, Locked
+from backend.usage.batch import CounterOf, Locked
+from backend.usage.items import Item, Items
 from backend.usage.model import Counter, FirstResult, Identity, Source, Window
 
 MOST_IN_A_BATCH = 512
@@ -133,11 +134,11 @@ class GroupCommit:
         digests = [wish.identity.digest for wish in wishes if wish.identity]
         decided = _Decided()
 
-        def decide(locked: Locked) -> list[Item]:
+        def decide(locked: Locked) -> Items:
             nonlocal decided
             decided = _Decided()
             decided.take(wishes, locked)
-            return decided.items
+            return Items(decided.items)
 
         await self._writer.write(wanted, digests, decide)
         decided.settle()

@@ -25,9 +25,10 @@ from backend.enforcement.batch_writer import BatchWriter
 from backend.enforcement.journal import boot_nanoseconds
 from backend.enforcement.places import Place, Places
 from backend.subscription.entitlements import Entitlements, resolve_many
-from backend.usage.batch import Item, Locked
+from backend.usage.batch import Locked
 from backend.usage.errors import IdempotencyConflict
 from backend.usage.facts import Fact, Taken, rejected
+from backend.usage.items import Item, Items
 from backend.usage.model import MAX_COUNTER, Identity, Source
 
 # In one transaction: not all that large requests bring, so that others are read while it is written.
@@ -56,6 +57,8 @@ class _Request:
     """The facts of one request that wait for their transaction. What is missing in the answer is to be decided anew."""
 
     facts: list[_Pending]
+    items: Items
+    """Of all facts, for the case that all are counted as they are."""
     found: dict[int, Taken] = field(default_factory=dict)
     answer: "asyncio.Future[dict[int, Taken]]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -128,7 +131,7 @@ class Ingest:
                         taken[position] = rejected(fact.id, error)
             if not pending:
                 return [taken[position] for position in range(len(facts))]
-            request = _Request(pending)
+            request = _Request(pending, Items([fact.item for fact in pending]))
             self._batches.add(request)
             taken |= await request.answer
             if len(taken) == len(facts):
@@ -192,7 +195,8 @@ class Ingest:
         # Many share a place; comparing keys, which have ids in them, is more work than finding those.
         wanted = {place.key: place.window for place in {id(fact.place): fact.place for fact in pending}.values()}
         digests = [fact.item.identity.digest for fact in pending if fact.item.identity]
-        await self._writer.write(wanted, digests, lambda locked: _decide(pending, locked))
+        items = Items.joined([request.items for request in requests])
+        await self._writer.write(wanted, digests, lambda locked: _decide(pending, items, locked))
         for request in requests:
             for fact in request.facts:
                 if fact.taken is not None:
@@ -208,12 +212,13 @@ class _Running:
     version: int | None
 
 
-def _decide(pending: Sequence[_Pending], locked: Locked) -> list[Item]:
-    """In the order of arrival: what is counted, and what becomes of each."""
+def _decide(pending: Sequence[_Pending], all_items: Items, locked: Locked) -> Items:
+    """In the order of arrival: what is counted, and what becomes of each. Mostly all of them as they came."""
     by_key = {key: _Running(one.used, locked.versions.get(key[0])) for key, one in locked.counters.items()}
     by_place: dict[int, _Running] = {}
     firsts: dict[bytes, Identity] = {}
-    items = []
+    items: list[Item] = []
+    are_as_they_came = True
     for fact in pending:
         fact.taken = None
         place, item, identity = fact.place, fact.item, fact.item.identity
@@ -234,8 +239,10 @@ def _decide(pending: Sequence[_Pending], locked: Locked) -> list[Item]:
         running.used += amount
         firsts[identity.digest] = identity
         fact.taken = Taken(fact.fact.id, "accepted")
-        items.append(item if amount == item.amount else item._replace(amount=amount))
-    return items
+        if amount != item.amount:
+            item, are_as_they_came = item._replace(amount=amount), False
+        items.append(item)
+    return all_items if are_as_they_came and len(items) == len(pending) else Items(items)
 
 
 def _applied(fact: Fact, used: int) -> int:

@@ -1,7 +1,6 @@
 """Batches of spends: an end that was not heard of, and the records that they add to."""
 
 import asyncio
-from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -13,7 +12,8 @@ from backend.db.session import Database
 from backend.enforcement.engine import Caller, Engine
 from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
-from backend.usage.batch import BatchConnection, Item
+from backend.usage.batch import BatchConnection
+from backend.usage.items import Items
 from backend.usage.model import Source
 
 
@@ -77,7 +77,7 @@ async def test_an_error_that_comes_after_the_commit_is_not_taken_for_nothing_spe
     caller = Caller(who.account_id, Source(), who.user_id, NOW)
     write = BatchConnection.write
 
-    async def late(self: BatchConnection, items: Sequence[Item]) -> None:
+    async def late(self: BatchConnection, items: Items) -> None:
         await write(self, items)
         monkeypatch.setattr(BatchConnection, "write", write)
         raise error
@@ -97,7 +97,7 @@ async def test_a_statement_that_is_refused_counts_nothing(database: Database, mo
         who = await person(session)
     caller = Caller(who.account_id, Source(), who.user_id, NOW)
 
-    async def refused(self: BatchConnection, items: Sequence[Item]) -> None:
+    async def refused(self: BatchConnection, items: Items) -> None:
         await self._connection.execute("SELECT 1 / 0")
 
     with monkeypatch.context() as patched:

@@ -12,7 +12,8 @@ from backend.db.session import Database
 from backend.tests.factories.accounts import Person, person
 from backend.tests.moments import NOW
 from backend.tests.turns import until_somebody_waits
-from backend.usage.batch import BatchConnection, Item
+from backend.usage.batch import BatchConnection
+from backend.usage.items import Item, Items
 from backend.usage.model import API_CALLS, JOBS, Scope, Source, Window
 from backend.usage.rounds import RoundConnection
 from backend.usage.settlement import CounterKey, Opening
@@ -67,7 +68,7 @@ async def test_a_round_and_a_batch_that_begin_a_period_wait_in_no_circle(
         await batch.lock({key: DAY}, [])
         rounds = asyncio.create_task(settled(round_, who, API_CALLS))
         await until_somebody_waits(database)
-        await batch.write([Item(uuid7(), scope, API_CALLS, DAY, 3, Source(), None, None, NOW, NOW)])
+        await batch.write(Items([Item(uuid7(), scope, API_CALLS, DAY, 3, Source(), None, None, NOW, NOW)]))
         assert await rounds == {key: 3}
     finally:
         await batch.close()

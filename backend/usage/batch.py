@@ -5,19 +5,19 @@ versions; then write identities, counters, events and the records of periods in 
 the driver directly, for this is where the time goes.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from backend.core.ids import AccountId, UserId
+from backend.core.ids import AccountId
+from backend.db.arrays import take_arrays
 from backend.db.wire import SCOPE_SYSTEM, Wire
+from backend.usage.items import Items
 from backend.usage.model import (
     API_CALLS,
     BYTES_PER_MB,
@@ -28,9 +28,6 @@ from backend.usage.model import (
     STORAGE,
     Counter,
     FirstResult,
-    Identity,
-    Scope,
-    Source,
     Window,
 )
 from backend.usage.rollups import adding
@@ -165,23 +162,6 @@ class Undone(Exception):
     """An identity has spent meanwhile, or the record of a period is there no more. Nothing was counted; once more."""
 
 
-class Item(NamedTuple):
-    """One spend of a batch, checked under lock. `event_id` is its own; `now` is when it is recorded."""
-
-    event_id: UUID
-    scope: Scope
-    meter: str
-    window: Window
-    amount: int
-    by: Source
-    identity: Identity | None
-    result: Mapping[str, Any] | None
-    occurred_at: datetime
-    now: datetime
-    source: str = "consume"
-    corrects: UUID | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Locked:
     """What the first round trip found. `transaction` names it to the server, in case its end is not heard of."""
@@ -197,6 +177,7 @@ class BatchConnection(Wire):
 
     def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
         super().__init__(connection)
+        take_arrays(connection)
         self._recorded: set[tuple[AccountId, datetime]] = set()
         """Accounts and periods whose record is there."""
 
@@ -231,14 +212,14 @@ class BatchConnection(Wire):
             transaction=(await transaction.fetchall())[0][-1],
         )
 
-    async def write(self, items: Sequence[Item]) -> None:
+    async def write(self, items: Items) -> None:
         """Counts the items and commits. Raises Undone."""
-        records = {(item.scope.account_id, item.scope.period_start) for item in items}
-        is_sum = records <= self._recorded and _LEVELS.isdisjoint([item.meter for item in items])
+        records = {(item.scope.account_id, item.scope.period_start) for item in items.each}
+        is_sum = records <= self._recorded and _LEVELS.isdisjoint([item.meter for item in items.each])
         statement = _COUNT + (_AND_SUM if is_sum else _AND_RECORD)
         try:
             async with self._connection.pipeline():
-                await self._connection.execute(statement, _columns(items), prepare=True, binary=True)
+                await self._connection.execute(statement, items.arrays(), prepare=True, binary=True)
                 await self._connection.execute("COMMIT")
         except psycopg.errors.DivisionByZero as error:
             self._recorded.clear()
@@ -263,48 +244,10 @@ class BatchConnection(Wire):
             return "aborted"
         return None if row is None else row[0]
 
-    async def counted(self, items: Sequence[Item]) -> bool:
+    async def counted(self, items: Items) -> bool:
         """Whether a transaction that has committed did count these items: all of them or none."""
         async with self._connection.transaction():
             await self._connection.execute(SCOPE_SYSTEM)
-            accounts = [item.scope.account_id for item in items]
-            rows = await self._connection.execute(_THERE, [accounts, [item.event_id for item in items]])
+            accounts = [item.scope.account_id for item in items.each]
+            rows = await self._connection.execute(_THERE, [accounts, [item.event_id for item in items.each]])
             return len(await rows.fetchall()) == len(items)
-
-
-def _columns(items: Sequence[Item]) -> list[list[Any]]:
-    """Places once, for many items share one; then the items, each with the number of its place."""
-    firsts: dict[tuple[int, int, str], int] = {}
-    # By what they are and not by what they say: comparing is more work than a place that is there twice.
-    numbers = [firsts.setdefault((id(item.scope), id(item.window), item.meter), len(firsts) + 1) for item in items]
-    places = _places(items, numbers)
-    return [
-        *([place[part] for place in places] for part in range(6)),
-        numbers,
-        [item.event_id for item in items],
-        [item.amount for item in items],
-        [item.identity.digest if item.identity else None for item in items],
-        [item.identity.content_hash if item.identity else None for item in items],
-        [item.identity.external_id if item.identity else None for item in items],
-        [None if item.result is None else json.dumps(dict(item.result)) for item in items],
-        [item.by.key_id for item in items],
-        [item.by.subject for item in items],
-        [json.dumps(dict(item.by.properties)) if item.by.properties else None for item in items],
-        [item.occurred_at for item in items],
-        [item.now for item in items],
-        [item.source for item in items],
-        [item.corrects for item in items],
-    ]
-
-
-def _places(items: Sequence[Item], numbers: Sequence[int]) -> list[tuple[Any, ...]]:
-    """In the order of their numbers, which is that of their first items."""
-    places: list[tuple[Any, ...]] = []
-    for item, number in zip(items, numbers, strict=True):
-        if number > len(places):
-            scope = item.scope
-            owner: UserId | None = scope.owner_user_id
-            places.append(
-                (scope.account_id, item.meter, item.window.start, scope.period_start, scope.period_end, owner)
-            )
-    return places
