@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from typer.exceptions import Abort, TyperException
 
 from backend.cli.output import CommandError, say
@@ -85,6 +85,9 @@ def run(arguments: Sequence[str]) -> int:
     except ValidationError as error:
         for problem in error.errors():
             say(f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}")
+        return 1
+    except OperationalError as error:
+        say(f"The database does not answer: {error.orig}")
         return 1
     except DBAPIError as error:
         say(f"The database refused: {error.orig}")

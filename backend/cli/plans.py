@@ -15,6 +15,7 @@ from backend.catalog.service import apply_file, load_stored
 from backend.cli.database import Server, held
 from backend.cli.output import CommandError, Json, data, data_json, say
 from backend.core.clock import SystemClock
+from backend.core.errors import PlatformError
 from backend.core.settings import get_settings
 from backend.db import migrate
 from backend.db.audit import COMMAND, Actor
@@ -114,7 +115,7 @@ def _migrated(server: Server) -> None:
 
 
 async def apply_plans(server: Server, path: Path, *, actor: Actor) -> CatalogDiff:
-    """Applies a file of plans in the name of `actor`. Raises CommandError, PlatformError."""
+    """Applies a file of plans in the name of `actor`. Raises CommandError."""
     _migrated(server)
     # A new default plan may concern every account there is, and another start may be applying the same file.
     database = Database(server.url, pool_size=1, statement_seconds=900, lock_seconds=60)
@@ -122,6 +123,8 @@ async def apply_plans(server: Server, path: Path, *, actor: Actor) -> CatalogDif
         return await apply_file(database, path, now=SystemClock().now(), actor=actor)
     except InvalidCatalog as error:
         raise CommandError(f"{path} is refused:\n{error}") from error
+    except PlatformError as error:
+        raise CommandError(f"{path} is refused: {error.detail}") from error
     finally:
         await database.close()
 

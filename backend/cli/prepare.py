@@ -29,6 +29,6 @@ def seed() -> None:
 
 
 def run_seed(server: Server, settings: Settings) -> None:
-    """Applies the file of plans on `server`; what that changes goes to stderr. Raises CommandError, PlatformError."""
+    """Applies the file of plans on `server`; what that changes goes to stderr. Raises CommandError."""
     changes = asyncio.run(apply_plans(server, settings.plans_file, actor=SYSTEM))
     say("\n".join(changes.lines()) or "Plans: nothing to change.")

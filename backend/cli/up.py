@@ -46,7 +46,7 @@ def up(
     try:
         with held(settings) as server:
             welcome = _prepare(server, settings)
-            for part in _parts(server, reload=reload):
+            for part in _parts(server, settings, reload=reload):
                 children.start(part)
             try:
                 if run.wait_until(children, _everything_answers):
@@ -122,8 +122,10 @@ def _prepare(server: Server, settings: Settings) -> Sequence[BannerLine]:
     return [] if settings.is_production else first_steps(server, settings)
 
 
-def _parts(server: Server, *, reload: bool) -> Sequence[Part]:
-    environment = child_environment(server)
+def _parts(server: Server, settings: Settings, *, reload: bool) -> Sequence[Part]:
+    # They run in the checkout; a path in the environment begins where this command was typed.
+    paths = {"FEATURE_HOME": settings.feature_home, "PLANS_FILE": settings.plans_file}
+    environment = {**child_environment(server), **{name: str(path.absolute()) for name, path in paths.items()}}
     feature = [sys.executable, "-m", "backend.cli.main"]
     return [
         Part(_API, [*feature, "serve", *(["--reload"] if reload else [])], ROOT, environment),

@@ -20,8 +20,8 @@ from uvicorn.supervisors.multiprocess import Process, logger
 STARTING = 60.0
 
 _FORKED = multiprocessing.get_context("forkserver")
-# The application; and the command, which a process imports again before it does anything.
-_PRELOADED = ["backend.app", "backend.cli.main"]
+# The application; and the command that serves it, which a process imports again before it does anything.
+_PRELOADED = ["backend.app", "backend.cli.main", "backend.cli.serve"]
 
 
 class Workers(Multiprocess):

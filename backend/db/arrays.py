@@ -1,8 +1,8 @@
 """Arrays of thousands of values in PostgreSQL's binary form. The driver makes them, too, but looks at each value twice,
 at the moment at which they are sent; these are made before, piece by piece, and joined.
 
-The form: number of dimensions, whether there may be nulls, type of the elements, length, first index; then each element
-with its length before it (`array_recv` in the server's arrayfuncs.c).
+Of connections that speak UTF-8 (`wire.py`). The form: number of dimensions, whether there may be nulls, type of the
+elements, length, first index; then each element with its length before it (`array_recv` in the server's arrayfuncs.c).
 """
 
 import struct

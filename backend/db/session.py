@@ -59,6 +59,7 @@ class Database:
             connect_args={
                 "connect_timeout": 5,
                 "application_name": "feature-platform",
+                "client_encoding": "utf8",  # whatever the environment says
                 "options": (
                     f"-c statement_timeout={statement_seconds}s -c lock_timeout={lock_seconds}s"
                     " -c idle_in_transaction_session_timeout=10s -c timezone=UTC"

@@ -32,7 +32,12 @@ async def connect(url: str) -> AsyncConnection[TupleRow]:
     """
     connecting = asyncio.ensure_future(
         AsyncConnection.connect(
-            driver_url(url), autocommit=True, connect_timeout=5, application_name="feature-platform", options=_OPTIONS
+            driver_url(url),
+            autocommit=True,
+            connect_timeout=5,
+            application_name="feature-platform",
+            client_encoding="utf8",  # whatever the environment says
+            options=_OPTIONS,
         )
     )
     try:

@@ -46,7 +46,7 @@ class BatchWriter:
         connection, locked = await self._lock(wanted, digests)
         async with connection.transaction():
             items = decide(locked)
-            if not len(items):
+            if not items:
                 await connection.undo()
                 return
             try:

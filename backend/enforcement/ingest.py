@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import is_
 
 import psycopg
 
@@ -195,8 +196,15 @@ class Ingest:
         # Many share a place; comparing keys, which have ids in them, is more work than finding those.
         wanted = {place.key: place.window for place in {id(fact.place): fact.place for fact in pending}.values()}
         digests = [fact.item.identity.digest for fact in pending if fact.item.identity]
-        items = Items.joined([request.items for request in requests])
-        await self._writer.write(wanted, digests, lambda locked: _decide(pending, items, locked))
+        as_they_came = [request.items for request in requests]
+        everything = Items.joined(as_they_came)
+
+        def decide(locked: Locked) -> Items:
+            decided = _Decided(locked)
+            counted = [decided.take(request) for request in requests]
+            return everything if all(map(is_, counted, as_they_came)) else Items.joined(counted)
+
+        await self._writer.write(wanted, digests, decide)
         for request in requests:
             for fact in request.facts:
                 if fact.taken is not None:
@@ -212,37 +220,42 @@ class _Running:
     version: int | None
 
 
-def _decide(pending: Sequence[_Pending], all_items: Items, locked: Locked) -> Items:
-    """In the order of arrival: what is counted, and what becomes of each. Mostly all of them as they came."""
-    by_key = {key: _Running(one.used, locked.versions.get(key[0])) for key, one in locked.counters.items()}
-    by_place: dict[int, _Running] = {}
-    firsts: dict[bytes, Identity] = {}
-    items: list[Item] = []
-    are_as_they_came = True
-    for fact in pending:
+class _Decided:
+    """A batch in the order of arrival: what is counted, and what becomes of each fact."""
+
+    def __init__(self, locked: Locked) -> None:
+        self._stored = locked.first
+        self._by_key = {key: _Running(one.used, locked.versions.get(key[0])) for key, one in locked.counters.items()}
+        self._by_place: dict[int, _Running] = {}
+        self._firsts: dict[bytes, Identity] = {}
+
+    def take(self, request: _Request) -> Items:
+        """What is counted of a request: mostly all of it as it came, and then nothing has to be made of it."""
+        counted = [item for fact in request.facts if (item := self._take(fact)) is not None]
+        is_as_it_came = len(counted) == len(request.facts) and all(map(is_, counted, request.items.each))
+        return request.items if is_as_it_came else Items(counted)
+
+    def _take(self, fact: _Pending) -> Item | None:
         fact.taken = None
         place, item, identity = fact.place, fact.item, fact.item.identity
         assert identity is not None
-        first = locked.first.get(identity.digest) or firsts.get(identity.digest)
+        first = self._stored.get(identity.digest) or self._firsts.get(identity.digest)
         if first is not None:
             fact.taken = _repeated(fact, is_same=first.content_hash == identity.content_hash)
-            continue
-        running = by_place.get(id(place))
+            return None
+        running = self._by_place.get(id(place))
         if running is None:
-            running = by_place[id(place)] = by_key[place.key]
+            running = self._by_place[id(place)] = self._by_key[place.key]
         if running.version != place.terms.account.version:
-            continue
+            return None
         amount = _applied(fact.fact, running.used)
         if running.used + amount > MAX_COUNTER:
             fact.taken = rejected(fact.fact.id, InvalidInput("amount: the counter would leave its range."))
-            continue
+            return None
         running.used += amount
-        firsts[identity.digest] = identity
+        self._firsts[identity.digest] = identity
         fact.taken = Taken(fact.fact.id, "accepted")
-        if amount != item.amount:
-            item, are_as_they_came = item._replace(amount=amount), False
-        items.append(item)
-    return all_items if are_as_they_came and len(items) == len(pending) else Items(items)
+        return item if amount == item.amount else item._replace(amount=amount)
 
 
 def _applied(fact: Fact, used: int) -> int:

@@ -142,6 +142,7 @@ def test_what_cannot_be_applied_is_said_and_changes_nothing(feature: Feature, mi
     assert "refused: the meter jobs has been counted" in planned.stdout
     applied = feature("plans", "apply", str(renamed))
     assert applied.returncode == 1
+    assert f"{renamed} is refused: " in applied.stderr
     assert "the meter jobs has been counted" in applied.stderr
     assert feature("plans", "plan").returncode == 0
 
@@ -174,3 +175,19 @@ def test_the_seed_script_says_when_the_database_does_not_answer() -> None:
     assert done.returncode == 1
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_seed_does_as_the_script_does(
+    feature: Feature, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cheaper: Path, mistaken: Path
+) -> None:
+    done = feature("seed")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "Plans: nothing to change.\n")
+    monkeypatch.setenv("PLANS_FILE", str(cheaper))
+    assert "price pro_month: 19.99 USD a month -> 9.99 USD a month" in feature("seed").stderr
+    monkeypatch.setenv("PLANS_FILE", str(mistaken))
+    refused = feature("seed")
+    assert refused.returncode == 1
+    assert f"{mistaken} is refused:\n" in refused.stderr
+    unreachable = Feature("postgresql://nobody:x@127.0.0.1:1/nowhere", monkeypatch, capfd)("seed")
+    assert unreachable.returncode == 1
+    assert unreachable.stderr.startswith("The database does not answer: ")

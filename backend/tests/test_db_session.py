@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.errors import PlatformError
 from backend.core.ids import AccountId, uuid7
 from backend.db.session import Database, async_url, driver_url, is_unavailable
+from backend.db.wire import connect
 from backend.tests.factories.accounts import person
 
 _SCOPE = text(
@@ -280,3 +281,17 @@ async def test_a_value_that_cannot_be_sent_is_no_outage(database: Database) -> N
             async with database.read() as session:
                 await session.execute(text("SELECT CAST(:value AS text)"), {"value": value})
         assert not is_unavailable(raised.value), value
+
+
+async def test_text_is_utf_8_whatever_the_environment_says(
+    shared_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    database, wire = Database(shared_database_url, pool_size=1), await connect(shared_database_url)
+    try:
+        async with database.read() as session:
+            assert await session.scalar(text("SHOW client_encoding")) == "UTF8"
+        assert await (await wire.execute("SHOW client_encoding")).fetchone() == ("UTF8",)
+    finally:
+        await wire.close()
+        await database.close()

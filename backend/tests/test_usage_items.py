@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from backend.core.ids import AccountId, UserId, uuid7
+from backend.db.arrays import Array
 from backend.tests.moments import NOW
 from backend.usage.items import Item, Items
 from backend.usage.model import LEVEL, Identity, Scope, Source, Window
@@ -41,18 +42,33 @@ def test_joined_they_are_as_if_made_at_once(sizes: tuple[int, ...]) -> None:
     together = [one for request in requests for one in request]
     joined = Items.joined([Items(request) for request in requests])
     assert list(joined.each) == together
-    assert joined.arrays()[7:] == Items(together).arrays()[7:], (
-        "but for their places, of which each request has its own"
-    )
+    assert joined.arrays()[7:] == Items(together).arrays()[7:]
+    assert places(joined) == [(one.scope.account_id.bytes, one.meter.encode()) for one in together]
 
 
-def test_a_place_is_sent_once_and_each_item_says_which_is_its() -> None:
+def elements(array: Array) -> list[bytes]:
+    """Of one that has no nulls."""
+    found, rest = [], array.data[20:]
+    while rest:
+        length = int.from_bytes(rest[:4], "big")
+        found.append(rest[4 : 4 + length])
+        rest = rest[4 + length :]
+    return found
+
+
+def places(items: Items) -> list[tuple[bytes, bytes]]:
+    """Of each item the account and the meter that its number leads to."""
+    arrays = items.arrays()
+    accounts, meters = elements(arrays[0]), elements(arrays[1])
+    numbers = [int.from_bytes(number, "big") - 1 for number in elements(arrays[6])]
+    return [(accounts[number], meters[number]) for number in numbers]
+
+
+def test_a_place_is_sent_once_for_all_its_items() -> None:
     one, other = scope(), scope()
     items = Items([item(one), item(other), item(one), item(one, meter="storage", window=LEVEL)])
-    numbers = items.arrays()[6].data[20:]
-    assert [int.from_bytes(numbers[at + 4 : at + 12], "big") for at in range(0, len(numbers), 12)] == [1, 2, 1, 3]
-    places = items.arrays()[0]
-    assert int.from_bytes(places.data[12:16], "big") == 3
+    assert [int.from_bytes(number, "big") for number in elements(items.arrays()[6])] == [1, 2, 1, 3]
+    assert len(elements(items.arrays()[0])) == 3
 
 
 def test_nothing_is_nothing() -> None:

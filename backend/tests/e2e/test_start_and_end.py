@@ -1,4 +1,4 @@
-"""How it ends and begins again; with a product of its own, for it stops it."""
+"""How it ends and begins again; those that come after find it begun again, with its data."""
 
 import socket
 

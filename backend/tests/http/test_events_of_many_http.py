@@ -1,12 +1,20 @@
-"""One request about many accounts: each is found by id or by the host's own, and one that is unknown harms no other."""
+"""Reports about many accounts: each is found by id or by the host's own, and one that is unknown harms no other."""
+
+import asyncio
 
 import httpx
 from sqlalchemy import text
 
 from backend.db.session import Database
 from backend.tests.http.calls import customer, service_key, spent
-from backend.tests.http.test_events_http import report, statuses
+from backend.tests.http.test_events_http import event, report, statuses
+from backend.tests.turns import until_somebody_waits
 
+_LOCK = text("SELECT FROM meter_usage WHERE account_id = :id FOR UPDATE")
+_STRAYED = text("""
+    SELECT count(*) FROM usage_events event JOIN usage_event_keys known ON known.event_id = event.id
+    WHERE known.account_id <> event.account_id
+""")
 _OWN = text("UPDATE accounts SET external_id = 'customer-' || id WHERE id = :id")
 
 
@@ -41,3 +49,48 @@ async def test_a_key_that_creates_accounts_makes_those_that_are_missing(
     async with database.read() as session:
         used = (await session.scalars(text("SELECT used FROM meter_usage WHERE meter = 'jobs'"))).all()
     assert list(used) == [2, 2, 2, 2]
+
+
+async def test_requests_that_are_written_together_are_counted_each_where_it_belongs(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    """Accounts, meters and amounts differ, one of them repeats itself, one sets a level; all wait for one lock."""
+    host = await service_key(database, "usage:write")
+    people = [await customer(database, plan="pro" if number % 2 else "free") for number in range(6)]
+    for who in people:
+        answer = await report(client, host, event(who, "first"), event(who, "level", meter="storage", amount=7))
+        assert {status for _, status, _ in statuses(answer)} == {"accepted"}
+    async with database.system() as session:
+        await session.execute(_LOCK, {"id": people[0].person.account_id})
+        calls = [asyncio.create_task(report(client, host, event(people[0], "waits")))]
+        await until_somebody_waits(database)
+        for number, who in enumerate(people):
+            of_both = [
+                event(who, f"a{number}", amount=number + 1),
+                event(who, f"b{number}", meter="storage", amount=10 * (number + 1), operation="add"),
+                event(people[number - 1], f"c{number}", amount=100),
+            ]
+            if number == 2:
+                of_both.append(event(who, "first"))
+            if number == 3:
+                of_both.append(event(who, "set", meter="storage", amount=5, operation="set"))
+            calls.append(asyncio.create_task(report(client, host, *of_both)))
+        await asyncio.sleep(0.3)
+    found = [[status for _, status, _ in statuses(answer)] for answer in await asyncio.gather(*calls)]
+    accepted = ["accepted"] * 3
+    assert found == [
+        ["accepted"],
+        accepted,
+        accepted,
+        [*accepted, "duplicate"],
+        [*accepted, "accepted"],
+        accepted,
+        accepted,
+    ]
+    for number, who in enumerate(people):
+        jobs = 1 + number + 1 + 100 + (number == 0)
+        assert await spent(database, who) == (jobs, jobs)
+        level = 5 if number == 3 else 7 + 10 * (number + 1)
+        assert await spent(database, who, "storage") == (level, level)
+    async with database.system() as session:
+        assert await session.scalar(_STRAYED) == 0

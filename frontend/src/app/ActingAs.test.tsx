@@ -1,7 +1,7 @@
 import { screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { actAs, impersonating } from '../api/client';
+import { describe, expect, it, vi } from 'vitest';
+import { actAs } from '../api/client';
 import { network, open, problem, type Call } from '../test/app';
 import { me } from '../test/me';
 
@@ -9,10 +9,6 @@ const ME = 'GET /v1/auth/me';
 const USER = '0199f0aa-0000-7000-8000-0000000000bb';
 const OPERATOR = '0199f0aa-0000-7000-8000-0000000000cc';
 const acts = { operator_id: OPERATOR, expires_at: '2099-01-01T10:00:00Z', may_write: false };
-
-afterEach(() => {
-  if (impersonating.held !== null) impersonating.end(impersonating.held.token, 'left');
-});
 
 /** The user's own view to the token of the acting, and the operator's to their own. */
 function whose({ authorization }: Call) {

@@ -5,7 +5,7 @@ import { render } from '@testing-library/react';
 import { StrictMode } from 'react';
 import { onTestFinished, vi } from 'vitest';
 import { acting } from '../api/acting';
-import { session, stopActingOnLeave } from '../api/client';
+import { impersonating, session, stopActingOnLeave } from '../api/client';
 import { ending } from '../api/ending';
 import { resetOnActing, resetOnSwitch } from '../app/accountData';
 import { cookieColorSchemeManager } from '../app/colorSchemeManager';
@@ -74,6 +74,8 @@ export function open(path: string, reader: 'signed-in' | 'signed-out' = 'signed-
     // What the page knew of its reader.
     ending.note(null);
     challenge.drop();
+    if (impersonating.held !== null) impersonating.end(impersonating.held.token, 'left');
+    impersonating.read();
   });
   render(
     <StrictMode>

@@ -34,4 +34,6 @@ class ResizeObserver {
 // Tests of the build run without a document. Scripts in the page see its own window, tests see the global one.
 if (typeof document !== 'undefined') {
   for (const target of [window, document.defaultView]) Object.assign(target ?? {}, { matchMedia, ResizeObserver });
+  // A minute after a file was offered it is taken back, in whichever test that is then.
+  Object.assign(URL, { revokeObjectURL: () => undefined });
 }

@@ -2,6 +2,7 @@ import { act, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { address, network, open, problem, type Call } from '../test/app';
+import { savedFiles } from '../test/files';
 import { me } from '../test/me';
 import { meter, storage } from '../test/meters';
 import { series, steps } from '../test/series';
@@ -172,12 +173,7 @@ describe('one meter', () => {
 
 describe('the events as a file', () => {
   it('are fetched as the signed-in user for the shown period, and saved', async () => {
-    const saved: { name: string; content: Blob | undefined }[] = [];
-    let content: Blob | undefined;
-    vi.stubGlobal('URL', Object.assign(URL, { createObjectURL: (blob: Blob) => ((content = blob), 'blob:1') }));
-    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
-      saved.push({ name: this.download, content });
-    });
+    const saved = savedFiles();
     const calls = network({ ...answers, [CSV]: [200, 'id,amount\na,1\n'] });
     open('/app/usage/jobs?period=7d', 'signed-in');
     await table('Jobs, last 7 days');
@@ -185,7 +181,7 @@ describe('the events as a file', () => {
     expect(await screen.findByText(/^usage-jobs-7d\.csv is downloaded/)).toBeTruthy();
     expect(asked(calls, CSV)).toEqual([{ meter: 'jobs', from: '2026-11-17' }]);
     expect(saved.map(({ name }) => name)).toEqual(['usage-jobs-7d.csv']);
-    expect(await saved[0]?.content?.text()).toBe('id,amount\na,1\n');
+    expect(await saved[0]?.content.text()).toBe('id,amount\na,1\n');
   });
 
   it('are refused with the reason and the request id', async () => {

@@ -2,6 +2,7 @@ import { fireEvent, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { address, network, open, problem, type Call } from '../../test/app';
+import { savedFiles } from '../../test/files';
 import { operates, OPERATOR_ID, USER_ID } from '../../test/operators';
 import { auditEvent } from '../../test/watch';
 import { changesOf } from './changes';
@@ -110,14 +111,12 @@ describe('the audit log', () => {
 
   it('is downloaded whole with the same filters', async () => {
     const calls = network({ ...operates(), [LOG]: page([auditEvent()]), [EXPORT]: [200, 'id,at\n'] });
-    const saved: Blob[] = [];
-    vi.stubGlobal('URL', Object.assign(URL, { createObjectURL: (blob: Blob) => (saved.push(blob), 'blob:1') }));
-    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => undefined);
+    const saved = savedFiles();
     open('/admin/audit?action=user.&page=2', 'signed-in');
     await userEvent.click(await screen.findByRole('button', { name: 'Download CSV' }));
     expect(await screen.findByText(/^The audit log is downloaded/)).toBeTruthy();
     expect(asked(calls, EXPORT)).toEqual([{ action: 'user.' }]);
-    expect(await saved[0]?.text()).toBe('id,at\n');
+    expect(await saved[0]?.content.text()).toBe('id,at\n');
   });
 
   it('says when it could not be loaded, and is asked for again', async () => {
