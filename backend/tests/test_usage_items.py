@@ -29,7 +29,7 @@ def test_joined_they_are_as_if_made_at_once(sizes: tuple[int, ...]) -> None:
     requests = [
         [
             item(
-                scopes[number % 3],
+                scopes[(number + at) % 3],
                 meter="storage" if number % 2 else "jobs",
                 amount=number - 2,
                 window=LEVEL if number % 2 else DAY,
@@ -37,7 +37,7 @@ def test_joined_they_are_as_if_made_at_once(sizes: tuple[int, ...]) -> None:
             )
             for number in range(size)
         ]
-        for size in sizes
+        for at, size in enumerate(sizes)
     ]
     together = [one for request in requests for one in request]
     joined = Items.joined([Items(request) for request in requests])
