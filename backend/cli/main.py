@@ -70,7 +70,8 @@ def run(arguments: Sequence[str]) -> int:
         say(error.format_message())
         if error.exit_code != _USAGE:
             return 1
-        say("See: feature --help")
+        context = getattr(error, "ctx", None)  # of the command that was named, where one was
+        say(f"See: {context.command_path if context else 'feature'} --help")
         return BAD_USAGE
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED

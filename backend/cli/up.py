@@ -1,10 +1,12 @@
 """`feature up`: everything in one command, and nothing left behind."""
 
+import contextlib
+import fcntl
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Annotated
 
@@ -44,13 +46,13 @@ def up(
     run = _Run(with_parent=with_parent)
     children = Children()
     try:
-        with held(settings) as server:
-            welcome = _prepare(server, settings)
+        with _alone(settings), held(settings) as server:
+            _prepare(server, settings)
             for part in _parts(server, settings, reload=reload):
                 children.start(part)
             try:
                 if run.wait_until(children, _everything_answers):
-                    say(banner([*_lines(settings), *welcome]))
+                    say(banner([*_lines(settings), *_ways_in(server, settings)]))
                     run.watch(children, Edits(ROOT / "backend") if reload else None)
             finally:
                 run.end()
@@ -94,7 +96,11 @@ class _Run:
         if self._stopping or (self._parent is not None and os.getppid() != self._parent):
             return False
         if dead := children.ended():
-            raise CommandError(f"{dead[0].capitalize()} {dead[1]}; everything else is stopped, too.")
+            name, end = dead
+            raise CommandError(
+                f"{name[0].upper()}{name[1:]} {end}; everything else is stopped, too."
+                " Nothing that was answered is lost: start again."
+            )
         return True
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -115,10 +121,27 @@ def _refuse_what_cannot_work(settings: Settings, *, reload: bool) -> None:
         raise CommandError("The web app is not built. Run `make run`, which builds and starts it.")
 
 
-def _prepare(server: Server, settings: Settings) -> Sequence[BannerLine]:
-    """Schema, plans and, outside production, a way in; what is told of it."""
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Of two that are started on one folder of data, the ports name the one that runs, and this the one that is about
+    to. Raises CommandError."""
+    settings.feature_home.mkdir(parents=True, exist_ok=True)
+    with (settings.feature_home / "up.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CommandError("Nothing was started: another `make run` on this data is starting.") from error
+        yield
+
+
+def _prepare(server: Server, settings: Settings) -> None:
+    """Schema and plans."""
     migrations.upgrade(server.url)
     run_seed(server, settings)
+
+
+def _ways_in(server: Server, settings: Settings) -> Sequence[BannerLine]:
+    """Of who has started it; once it answers, for a start that fails must not end the key of the one before."""
     return [] if settings.is_production else first_steps(server, settings)
 
 

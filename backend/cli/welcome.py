@@ -22,6 +22,7 @@ def first_steps(server: Server, settings: Settings) -> Sequence[BannerLine]:
         body = """-H "Content-Type: application/json" -d '{"meter": "jobs", "amount": 11}'"""
         lines.append(BannerLine("A metered call", f"curl -i {credential} {settings.api_base_url}/v1/ping"))
         lines.append(BannerLine("A refused one", f"curl {credential} {body} {settings.api_base_url}/v1/usage/consume"))
+        lines.append(BannerLine("Their key", "is good until the next start; `feature key create` makes one that stays"))
     return lines
 
 

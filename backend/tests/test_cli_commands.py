@@ -77,12 +77,21 @@ def test_the_command_runs_as_a_program() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("arguments", [["no-such-command"], ["up", "--no-such-option"], ["db", "restore", "/nowhere"]])
-def test_bad_usage_is_64_and_says_what_was_wrong(feature: Feature, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "page"),
+    [
+        (["no-such-command"], "feature --help"),
+        (["up", "--no-such-option"], "feature up --help"),
+        (["db", "restore", "/nowhere"], "feature db restore --help"),
+        (["key", "create"], "feature key create --help"),
+        (["key", "no-such"], "feature key --help"),
+    ],
+)
+def test_bad_usage_is_64_and_says_what_was_wrong(feature: Feature, arguments: list[str], page: str) -> None:
     done = feature(*arguments)
     assert done.returncode == 64
     assert done.stdout == ""
-    assert "feature --help" in done.stderr
+    assert f"See: {page}\n" in done.stderr
 
 
 def test_a_wrong_setting_is_named(feature: Feature) -> None:

@@ -71,7 +71,10 @@ async def consume(
 ) -> Mapping[str, Any]:
     """Spends an amount if it fits, durably. With a key, a repetition spends nothing and gets the first answer."""
     if body.amount < 0 and not may_lower(callers.principal):
-        raise ScopeMissing("Lowering a level needs a service key with the scope usage:write.", scope="usage:write")
+        raise ScopeMissing(
+            "amount: only a level can be lowered, and that needs a service key with the scope usage:write.",
+            scope="usage:write",
+        )
     answer, is_repeated = await desk.consume(
         await callers.spender(body.account_id, body.properties),
         meter=body.meter,

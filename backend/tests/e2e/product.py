@@ -66,7 +66,7 @@ class Product:
         self._reader.start()
         while "Ctrl-C stops it" not in self.output or "A refused one" not in self.output:
             if self._process.poll() is not None:
-                self._reader.join(5)
+                self.stop()
                 raise AssertionError(f"make run ended:\n{self.output}")
             if time.monotonic() - began > COLD_SECONDS:
                 self.stop()

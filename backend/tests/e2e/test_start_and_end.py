@@ -1,6 +1,7 @@
 """How it ends and begins again; those that come after find it begun again, with its data."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -24,3 +25,20 @@ def test_ctrl_c_stops_everything_and_a_second_start_is_quick_and_finds_the_data(
     assert product.seconds < 15, "ready in 5 s on an idle machine; a loaded one has three times as long"
     assert "nothing to change" in product.output
     product.feature("user", "create", "again@example.com", stdin="a password of many words\n")
+
+
+@pytest.mark.alone
+def test_of_two_starts_at_once_one_goes_on_and_its_calls_work(product: Product) -> None:
+    product.stop()
+    other = Product(product.home)
+    with ThreadPoolExecutor(2) as pool:
+        starts = {one: pool.submit(one.start) for one in (product, other)}
+    refused = [one for one, start in starts.items() if start.exception() is not None]
+    assert len(refused) == 1
+    assert "Nothing was started" in refused[0].output
+    assert "Error:" not in refused[0].output.replace("make: ", "")
+    winner = other if refused[0] is product else product
+    assert '"message"' in winner.shell(winner.banner("A metered call")).stdout
+    if winner is other:
+        other.stop()
+        product.start()
