@@ -85,7 +85,7 @@ class Credentials:
             return Unauthenticated("Send a token or an API key: `Authorization: Bearer ...`.")
         credential = authorization[len(_SCHEME) :].strip()
         if is_key(credential):
-            return Presented(key=credential) if is_well_formed(credential) else _miscopied()
+            return Presented(key=credential) if is_well_formed(credential) else _bad()
         try:
             foreign = await self._issuers.verify(credential, now=now)
             if foreign is not None:
@@ -207,10 +207,6 @@ def _foreign(who: ForeignIdentity, account_id: AccountId, role: str) -> Principa
 
 def _bad() -> Unauthenticated:
     return Unauthenticated("This credential is unknown, expired or revoked. Sign in again, or use another key.")
-
-
-def _miscopied() -> Unauthenticated:
-    return Unauthenticated("This is no key of ours: look whether it was copied whole.")
 
 
 def _unknown() -> AccountUnknown:
