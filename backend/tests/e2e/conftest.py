@@ -32,7 +32,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     started = config.stash.get(_STARTED, None)
     if started is not None:
-        started.stop()
+        started.end()
         shutil.rmtree(started.home, ignore_errors=True)
 
 
@@ -45,7 +45,7 @@ def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     started = Product(tmp_path_factory.mktemp("home"))
     started.start()
     yield started
-    started.stop()
+    started.end()
 
 
 @pytest.fixture

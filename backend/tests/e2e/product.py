@@ -85,6 +85,11 @@ class Product:
         self._process.stdout.close()
         return code
 
+    def end(self) -> None:
+        """Stops it, and the database, which commands have kept for an hour more."""
+        self.stop()
+        self.feature("db", "stop")
+
     def banner(self, label: str) -> str:
         """What stands beside a label."""
         found = re.search(rf"^  {re.escape(label)}\s{{2,}}(.*)$", self.output, re.MULTILINE)
