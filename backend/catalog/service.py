@@ -30,6 +30,16 @@ async def apply_file(database: Database, path: Path, *, now: datetime, actor: Ac
         return await apply(session, document, now=now, actor=actor)
 
 
+async def apply_file_to(url: str, path: Path, *, now: datetime, actor: Actor = SYSTEM) -> CatalogDiff:
+    """The same to the database at an address. Raises InvalidCatalog, CatalogRefused."""
+    # A new default plan may concern every account there is, and another start may be applying the same file.
+    database = Database(url, pool_size=1, statement_seconds=900, lock_seconds=60)
+    try:
+        return await apply_file(database, path, now=now, actor=actor)
+    finally:
+        await database.close()
+
+
 async def apply(
     session: SystemSession,
     document: CatalogDocument,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
 from backend.cli.output import CommandError, say
 from backend.core.errors import PlatformError
 from backend.db.embedded import EmbeddedError
+from backend.db.session import is_unavailable
 
 BAD_USAGE = 64
 INTERRUPTED = 130  # as shells count it: 128 and the signal's number
@@ -87,11 +88,8 @@ def run(arguments: Sequence[str]) -> int:
         for problem in error.errors():
             say(f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}")
         return 1
-    except OperationalError as error:
-        say(f"The database does not answer: {error.orig}")
-        return 1
     except DBAPIError as error:
-        say(f"The database refused: {error.orig}")
+        say(f"The database {'does not answer' if is_unavailable(error) else 'refused'}: {error.orig}")
         return 1
     return result if isinstance(result, int) else 0
 

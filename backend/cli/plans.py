@@ -11,7 +11,7 @@ from backend.catalog.diff import CatalogDiff, StoredCatalog, diff
 from backend.catalog.document import CatalogDocument, load
 from backend.catalog.problems import InvalidCatalog
 from backend.catalog.render import render
-from backend.catalog.service import apply_file, load_stored
+from backend.catalog.service import apply_file_to, load_stored
 from backend.cli.database import Server, held
 from backend.cli.output import CommandError, Json, data, data_json, say
 from backend.core.clock import SystemClock
@@ -117,16 +117,12 @@ def _migrated(server: Server) -> None:
 async def apply_plans(server: Server, path: Path, *, actor: Actor) -> CatalogDiff:
     """Applies a file of plans in the name of `actor`. Raises CommandError."""
     _migrated(server)
-    # A new default plan may concern every account there is, and another start may be applying the same file.
-    database = Database(server.url, pool_size=1, statement_seconds=900, lock_seconds=60)
     try:
-        return await apply_file(database, path, now=SystemClock().now(), actor=actor)
+        return await apply_file_to(server.url, path, now=SystemClock().now(), actor=actor)
     except InvalidCatalog as error:
         raise CommandError(f"{path} is refused:\n{error}") from error
     except PlatformError as error:
         raise CommandError(f"{path} is refused: {error.detail}") from error
-    finally:
-        await database.close()
 
 
 async def _stored(server: Server) -> StoredCatalog | None:

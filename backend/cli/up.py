@@ -125,11 +125,18 @@ def _refuse_what_cannot_work(settings: Settings, *, reload: bool) -> None:
 def _alone(settings: Settings) -> Iterator[None]:
     """Of two that are started on one folder of data, the ports name the one that runs, and this the one that is about
     to. Raises CommandError."""
-    settings.feature_home.mkdir(parents=True, exist_ok=True)
-    with (settings.feature_home / "up.lock").open("w") as file:
+    home = settings.feature_home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file = (home / "up.lock").open("w")
+    except OSError as error:
+        raise CommandError(
+            f"{home} cannot be written: {error.strerror}. Set FEATURE_HOME to a folder that can."
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise CommandError("Nothing was started: another `make run` on this data is starting.") from error
         yield
 

@@ -5,19 +5,16 @@ May be run at any time and any number of times: plans are found by their name, a
 
 import asyncio
 import sys
-from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
-from backend.catalog.diff import CatalogDiff
 from backend.catalog.problems import InvalidCatalog
-from backend.catalog.service import apply_file
+from backend.catalog.service import apply_file_to
 from backend.core.clock import SystemClock
 from backend.core.errors import PlatformError
 from backend.core.settings import get_settings
 from backend.db import migrate
 from backend.db.embedded import EmbeddedError, database_url
-from backend.db.session import Database
 
 
 def seed() -> int:
@@ -28,7 +25,7 @@ def seed() -> int:
         with database_url(given, settings.feature_home) as url:
             if migrate.pending(url):
                 return _failed("The database is not at the newest migration. Run: alembic upgrade head")
-            changes = asyncio.run(_apply(url, settings.plans_file))
+            changes = asyncio.run(apply_file_to(url, settings.plans_file, now=SystemClock().now()))
     except InvalidCatalog as error:
         return _failed(f"{settings.plans_file} is refused:\n{error}")
     except PlatformError as error:
@@ -39,15 +36,6 @@ def seed() -> int:
         return _failed(f"The database does not answer: {error.orig}")
     print("\n".join(changes.lines()) or "Plans: nothing to change.")  # noqa: T201 - a script says what it did
     return 0
-
-
-async def _apply(url: str, file: Path) -> CatalogDiff:
-    # A new default plan may concern every account there is, and another start may be applying the same file.
-    database = Database(url, pool_size=1, statement_seconds=900, lock_seconds=60)
-    try:
-        return await apply_file(database, file, now=SystemClock().now())
-    finally:
-        await database.close()
 
 
 def _failed(message: str) -> int:
